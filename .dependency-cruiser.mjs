@@ -1,3 +1,4 @@
+import { builtinModules } from 'node:module'
 import { allowedImports } from './scripts/import-rules.mjs'
 
 const known = Object.keys(allowedImports).join('|')
@@ -34,6 +35,15 @@ export default {
         pathNot: ['^src/http/h[12]/', '^src/(acceptor|reference-server)/', '\\.test\\.ts$'],
       },
       to: { path: '^src/http/h[12]/' },
+    },
+    {
+      name: 'fetch-without-node',
+      severity: 'error',
+      comment:
+        'monoceros/fetch runs on Workers, which have no module of Node.js: what src/fetch.ts ' +
+        'imports, directly or not, may import none, nor a type of one.',
+      from: { path: '^src/fetch\\.ts$' },
+      to: { path: `^(node:)?(${builtinModules.join('|')})$`, reachable: true },
     },
     {
       name: 'no-cycles',

@@ -44,7 +44,18 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       // To start a process for each of more than a hundred small files takes a quarter of the time.
-      tier('unit', ['src/**/*.test.ts', 'tests/support/**/*.test.ts'], 'unit-setup.ts', false),
+      tier(
+        'unit',
+        [
+          'src/**/*.test.ts',
+          'tests/support/**/*.test.ts',
+          'scripts/**/*.test.mjs',
+          'site/**/*.test.ts',
+          'packages/learn/*.test.ts',
+        ],
+        'unit-setup.ts',
+        false,
+      ),
       tier('e2e', ['tests/e2e/**/*.test.ts', 'tests/repository/**/*.test.ts'], 'server-setup.ts'),
       tls,
       tier('embedded', ['tests/embedded/**/*.test.ts'], 'server-setup.ts'),

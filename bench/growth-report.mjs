@@ -7,6 +7,7 @@
  * @property {number} cpu Microseconds of processor time of all processes, per request.
  * @property {number} acceptor Of them, the acceptors'. NaN for servers that have none.
  * @property {number} worker Of them, the workers'.
+ * @property {number} memory Bytes of all processes (PSS), at the end.
  * @property {number} errors
  * @property {number} others The part of the machine that other processes used in that time, 0 to 1.
  *
@@ -55,6 +56,7 @@ export function growthReport({ facts, notes, base, curves }) {
 function curveSection({ title, varies, points }) {
   const busy = median(points.flatMap(({ samples }) => samples.map(({ others }) => others)))
   const slope = SLOPES[varies]
+  const idle = varies === 'idle connections'
   return [
     `## ${title}`,
     '',
@@ -72,6 +74,7 @@ function curveSection({ title, varies, points }) {
         'workers',
         ...(slope ? [slope[0]] : []),
         'requests/s',
+        ...(idle ? ['memory MB'] : []),
         'errors',
       ],
       points.map((point) => {
@@ -87,6 +90,7 @@ function curveSection({ title, varies, points }) {
           figure(of('worker')),
           ...(slope ? [point === first ? '' : figure(slopeBetween(first, point, slope[1]))] : []),
           whole(of('requestsPerSecond')),
+          ...(idle ? [whole(of('memory') / 1e6)] : []),
           errors(point.samples),
         ]
       }),

@@ -14,9 +14,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { abort, runCommand, running, say, UsageError } from './command.mjs'
 import { growthReport } from './growth-report.mjs'
+import { holdIdle } from './idle-connections.mjs'
 import { idle } from './idleness.mjs'
 import { machineFacts, serverFact } from './machine.mjs'
-import { exactTimeOf, machineTime, processTree } from './process-tree.mjs'
+import { exactTimeOf, machineTime, memory, processTree } from './process-tree.mjs'
 import { resultFile } from './result-file.mjs'
 import { serve } from './served.mjs'
 import {
@@ -38,15 +39,19 @@ const APP = 'sizes:application'
 /** What stays while something else varies. */
 const BASE = { connections: 64, fields: 0, response: 14, request: 0, server: 'monoceros 2w' }
 const MOST_CONNECTIONS = 4096
+/** How many connections are open that ask for nothing, beside those that do. */
+const IDLE_CONNECTIONS = [0, 1000, 10_000]
 /** Connections on both sides, and what else a process has open. */
-const DESCRIPTORS = MOST_CONNECTIONS + 512
+const DESCRIPTORS = Math.max(MOST_CONNECTIONS, IDLE_CONNECTIONS.at(-1)) + 512
+/** Servers keep an idle connection for so long, or there would be none when it is measured. */
+const KEEP_ALIVE_SECONDS = 75
 const ROUNDS = 4
 const IDLE_LIMIT_SECONDS = 5
 /**
  * When so much time has gone, points have no more than two rounds: on a slow or busy machine it
  * ends all the same.
  */
-const BUDGET_SECONDS = 310
+const BUDGET_SECONDS = 360
 /** A window shorter than this, in which requests are counted, is not a measurement. */
 const SHORTEST_WINDOW_SECONDS = 0.3
 
@@ -77,6 +82,8 @@ function ours(workers, acceptors) {
           MANY.backlog,
           '--backlog-limit',
           MANY.waiting,
+          '--keep-alive',
+          `${KEEP_ALIVE_SECONDS}`,
         ],
       ),
     shape: () => `${counted(acceptors, 'acceptor')}, ${counted(workers, 'worker')}`,
@@ -105,18 +112,25 @@ const SHAPES = [
         '--worker-class',
         'gevent',
         '--worker-connections',
-        MANY.waiting,
+        `${IDLE_CONNECTIONS.at(-1) + MOST_CONNECTIONS}`,
+        '--keep-alive',
+        `${KEEP_ALIVE_SECONDS}`,
         '--backlog',
         MANY.backlog,
       ],
     ),
   ),
+  peer('granian', (start) => [
+    ...SERVERS.find(({ name }) => name === 'granian').command(start),
+    // With its own --backpressure, a worker takes no more connections than half of its backlog.
+    ...['--backlog', MANY.backlog, '--backpressure', MANY.waiting],
+  ]),
   peer('uwsgi', (start) =>
     // Sixty fields do not fit into its buffer of 4 KB.
     uwsgi(start, '--listen', MANY.backlog, '--buffer-size', '32768'),
   ),
 ]
-const COMPARED = [BASE.server, 'gunicorn-gevent', 'uwsgi']
+const COMPARED = [BASE.server, 'granian', 'gunicorn-gevent', 'uwsgi']
 
 /**
  * One thing that varies.
@@ -125,6 +139,7 @@ const COMPARED = [BASE.server, 'gunicorn-gevent', 'uwsgi']
  * @property {string} name What --curves and the plots call it.
  * @property {string} title
  * @property {string} varies What the x axis shows, with its unit.
+ * @property {number} [rounds] Fewer than the run's.
  * @property {{server: string, x: number | string, [what: string]: unknown}[]} points `x` is the
  * value on the axis.
  */
@@ -137,11 +152,22 @@ const CURVES = [
     'Connections',
     'connections',
     COMPARED,
-    [1, 64, 512, 4096],
+    [1, 16, 64, 512, 4096],
     (connections) => ({
       connections,
     }),
   ),
+  {
+    ...curve(
+      'idle',
+      'Idle connections beside 64 that are busy',
+      'idle connections',
+      [BASE.server, 'granian', 'gunicorn-gevent'],
+      IDLE_CONNECTIONS,
+      (idle) => ({ idle }),
+    ),
+    rounds: 2,
+  },
   {
     name: 'processes',
     title: 'Workers and acceptors',
@@ -186,7 +212,7 @@ const HELP = `Usage: npm run bench:growth -- [options]
 
 Measures how the processor time per request grows with connections, workers, acceptors, header
 fields and bodies, and beside it that of gunicorn's gevent class and of uWSGI. Saves figures in
-bench/results and plots in docs/plots. Takes less than six minutes, once everything is installed.
+bench/results and plots in docs/plots. Takes less than seven minutes, once everything is installed.
 
   --curves LIST    comma separated, of: ${CURVES.map(({ name }) => name).join(', ')}
   --rounds N       how often each point is measured [${ROUNDS}]
@@ -287,9 +313,10 @@ async function main() {
     for (const one of curves) {
       const points = one.points.filter(({ server }) => all.has(server))
       const late = () => todo.bounded && Date.now() - started.getTime() > BUDGET_SECONDS * 1000
-      measured.push({ ...one, points: await measure(points, all, todo.rounds, late, one.title) })
+      const wanted = Math.min(todo.rounds, one.rounds ?? todo.rounds)
+      measured.push({ ...one, points: await measure(points, all, wanted, late, one.title) })
       const rounds = measured.at(-1).points[0]?.samples.length
-      if (rounds < todo.rounds) notes.push(`${one.title}: ${rounds} rounds only, as time ran out.`)
+      if (rounds < wanted) notes.push(`${one.title}: ${rounds} rounds only, as time ran out.`)
     }
     const facts = [
       ...machineFacts({ started, environment, driver: `wrk ${wrk} with one thread` }),
@@ -321,13 +348,15 @@ function possible(curves, notes) {
   const limit = stdout.trim() === 'unlimited' ? Number.POSITIVE_INFINITY : Number(stdout)
   if (limit >= DESCRIPTORS) return curves
   notes.push(
-    `${MOST_CONNECTIONS} connections are left out: a process may open ${limit} files here, ` +
-      `and they need ${DESCRIPTORS}. Raise the hard limit (ulimit -Hn).`,
+    `Points with many connections are left out: a process may open ${limit} files here, ` +
+      `and they need up to ${DESCRIPTORS}. Raise the hard limit (ulimit -Hn).`,
   )
   say(notes.at(-1))
   return curves.map((one) => ({
     ...one,
-    points: one.points.filter(({ connections = 0 }) => Number(connections) < MOST_CONNECTIONS),
+    points: one.points.filter(
+      ({ connections = 0, idle = 0 }) => Math.max(connections, idle) + 512 <= limit,
+    ),
   }))
 }
 
@@ -404,7 +433,9 @@ async function measure(points, all, rounds, late, title) {
   for (let round = 1; round <= rounds && (round <= 2 || !late()); round++) {
     for (const point of round % 2 === 1 ? measured : measured.toReversed()) {
       abort.signal.throwIfAborted()
-      point.samples.push(await sample(all.get(point.server), { ...BASE, ...point }))
+      const one = await sample(all.get(point.server), { ...BASE, ...point })
+      // Servers keep what they have had: only on the way up it says what a point needs.
+      point.samples.push(round === 1 ? one : { ...one, memory: Number.NaN })
     }
     say(`${title}: round ${round} of ${rounds}`)
   }
@@ -424,11 +455,29 @@ async function sample(served, point) {
     seconds: [from, seconds - 0.1],
     seen: (mark) => seen.push({ mark, clocks: clocks(served) }),
   }
+  const others = await holdIdle(served.origin, '/14', point.idle ?? 0, abort.signal)
   const result = await drive(served, point, seconds, marks)
+  const bytes = memory(served.pid)
+  const held = others.open()
+  others.close()
   const rested = await idle(served.pid, { limit: IDLE_LIMIT_SECONDS, signal: abort.signal })
   if (served.ended())
     throw new Error(`${served.server.name} has ended by itself: ${served.complaint()}`)
-  const failed = { error: '', errors: result.errors, p50: result.p50, p99: result.p99, rested }
+  const lost = (point.idle ?? 0) - held
+  if (lost > 0 && lost >= held / 100)
+    return {
+      errors: result.errors,
+      rested,
+      error: `the server closed ${lost} of ${point.idle} idle connections`,
+    }
+  const failed = {
+    memory: bytes,
+    error: '',
+    errors: result.errors,
+    p50: result.p50,
+    p99: result.p99,
+    rested,
+  }
   if (seen.length < 2) return { ...failed, error: 'too few answers to measure' }
   const [{ mark: a, clocks: before }, { mark: b, clocks: after }] = seen
   const window = b.time - a.time

@@ -15,10 +15,11 @@ const GRACE_SECONDS = 15
  * @param {number} run.seconds How long it makes requests.
  * @param {AbortSignal} run.signal Ends it early.
  * @param {(text: string) => void} [run.seen] Called with each piece of what it prints.
+ * @param {NodeJS.ProcessEnv} [run.env]
  * @returns {Promise<string>}
  */
-export function outputOf(program, args, { seconds, signal, seen }) {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+export function outputOf(program, args, { seconds, signal, seen, env = process.env }) {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const end = () => child.kill('SIGKILL')
   const timer = setTimeout(end, (seconds + GRACE_SECONDS) * 1000)
   signal.addEventListener('abort', end)

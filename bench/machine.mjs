@@ -3,12 +3,17 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { machineTime } from './process-tree.mjs'
 import { OURS } from './servers.mjs'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+/** How long the machine is looked at before a run. */
+const LOOK_SECONDS = 2
 
 /**
  * @param {object} run
@@ -34,6 +39,18 @@ export function machineFacts({ started, environment, driver }) {
     `Node ${process.versions.node}, Python ${[python, ...frameworks].join(', ')}, ` +
       `${driver}, over loopback`,
   ]
+}
+
+/** What the machine did before anything was started, as a sentence. @param {AbortSignal} signal */
+export async function loadBefore(signal) {
+  const before = machineTime()
+  await sleep(LOOK_SECONDS * 1000, undefined, { signal })
+  const busy = (machineTime() - before) / (LOOK_SECONDS * cpus().length)
+  const load = loadavg().map((one) => one.toFixed(2))
+  return (
+    `Before it, other processes used ${Math.round(Math.min(1, busy) * 100)} % of the machine ` +
+    `(load ${load.join(', ')})`
+  )
 }
 
 /**

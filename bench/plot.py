@@ -43,7 +43,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E4
 
 OURS = "monoceros"
 # From a palette that the colour-blind can tell apart.
-COLOURS: Dict[str, str] = {OURS: "#0072b2", "gunicorn-gevent": "#d55e00", "uwsgi": "#6b6b6b"}
+COLOURS: Dict[str, str] = {
+    OURS: "#0072b2",
+    "granian": "#009e73",
+    "gunicorn-gevent": "#d55e00",
+    "uwsgi": "#6b6b6b",
+}
 ACCEPTOR_COLOUR = "#56b4e9"
 KB = 1024
 
@@ -258,6 +263,36 @@ def body(curve: Dict[str, Any], what: str) -> Figure:
     return drawn
 
 
+def idle(curve: Dict[str, Any]) -> Figure:
+    """Against the number of idle connections: what the busy ones cost, and memory."""
+    drawn, (cost, held) = figure(2)
+    all_labels = []
+    for axes, value in ((cost, of("cpu")), (held, megabytes)):
+        labels = Labels(axes)
+        for line, points in lines(curve).items():
+            colour = COLOURS.get(line, "#999999")
+            draw_line(axes, points, value, colour, "-", 2.4 if line == OURS else 1.5)
+            ends = [point for point in points if value(point)]
+            if ends:
+                labels.add(ends[-1]["x"], median(value(ends[-1])), line, colour)
+        axes.set_xticks(sorted({point["x"] for point in curve["points"]}))
+        axes.xaxis.set_major_formatter(FuncFormatter(number))
+        axes.set_xlabel("idle connections")
+        axes.set_ylim(bottom=0)
+        all_labels.append(labels)
+    cost.set_title("A request of 64 busy connections")
+    cost.set_ylabel("processor time per request, µs")
+    held.set_title("Memory")
+    held.set_ylabel("PSS of all processes, MB")
+    finish(drawn, all_labels, right=0.87, wspace=0.58)
+    return drawn
+
+
+def megabytes(point: Point) -> List[float]:
+    """The memory of a point's samples."""
+    return [value / 1e6 for value in of("memory")(point)]
+
+
 def processes(curve: Dict[str, Any]) -> Figure:
     """One bar for each way to share the work out among processes."""
     drawn, (axes,) = figure()
@@ -315,6 +350,7 @@ def finish(
 
 PLOTS: Dict[str, Callable[[Dict[str, Any]], Figure]] = {
     "connections": connections,
+    "idle": idle,
     "processes": processes,
     "headers": headers,
     "response-body": lambda curve: body(curve, "response body"),

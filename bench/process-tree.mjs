@@ -3,6 +3,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { sum } from './table.mjs'
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
@@ -92,10 +93,21 @@ export function exactTimeOf({ pid, seconds }) {
  * @param {number} root
  */
 export function memory(root) {
-  let bytes = 0
-  for (const { pid } of processTree(root)) {
+  return sum(memoryByGeneration(root))
+}
+
+/**
+ * The same by generation: the root, its children, and all below and beside them. Of Monoceros these
+ * are the arbiter, the acceptors and the workers.
+ *
+ * @param {number} root
+ * @returns {[number, number, number]} Bytes.
+ */
+export function memoryByGeneration(root) {
+  const bytes = [0, 0, 0]
+  for (const { pid, parent } of processTree(root)) {
     const match = read(`/proc/${pid}/smaps_rollup`)?.match(/^Pss:\s+(\d+) kB/m)
-    if (match) bytes += Number(match[1]) * 1024
+    if (match) bytes[pid === root ? 0 : parent === root ? 1 : 2] += Number(match[1]) * 1024
   }
   return bytes
 }
@@ -112,6 +124,11 @@ export function machineTime() {
     .slice(1)
     .map(Number)
   return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
+}
+
+/** Seconds that this process has used, with those of its children that ended. */
+export function ownTime() {
+  return processOf('self')?.seconds ?? Number.NaN
 }
 
 /** Whether the very process is still there, not another of the same number. */

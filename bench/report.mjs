@@ -5,31 +5,59 @@
  * @property {string} server
  * @property {number} round
  * @property {number} requestsPerSecond
+ * @property {number} [rate] How many requests were sent in a second, at a fixed rate.
  * @property {number} p50 Milliseconds.
  * @property {number} p99 Milliseconds.
+ * @property {number} [p999] Milliseconds, at a fixed rate.
+ * @property {number} [generator] The part of a processor that sent them.
  * @property {number} cpu Microseconds of processor time of all its processes, per request.
  * @property {number} memory Bytes, the highest seen.
+ * @property {[number, number, number]} generations The same of its first process, that one's
+ * children, and all others.
  * @property {number} errors
  * @property {number} unanswered Connections that had no answer.
  * @property {number} others The part of the machine that other processes used in that time, 0 to 1.
  *
  * @typedef {object} Case
+ * @property {string} workload
  * @property {string} title
+ * @property {'http' | 'tls' | 'h2'} over
  * @property {number} connections
+ * @property {import('./cases.mjs').Load | null} load
+ * @property {number} rounds
  * @property {Sample[]} samples
+ *
+ * @typedef {object} Result
+ * @property {string} kind
+ * @property {string} started
+ * @property {number} seconds
+ * @property {string[]} facts What was run and where, one line each.
+ * @property {string[]} absences Who is missing and why.
+ * @property {Case[]} cases
  */
+import { titleOf } from './cases.mjs'
+import {
+  classesOfGunicorn,
+  cpu,
+  mostOf,
+  peersIn,
+  rate,
+  ratioOf,
+  samplesOf,
+  serversOf,
+} from './comparison.mjs'
+import { marksOf } from './marks.mjs'
 import { OURS, OURS_IN_NODE, oursBeside, SERVERS } from './servers.mjs'
-import { decimal, figure, median, table, whole } from './table.mjs'
+import { decimal, figure, median, sum, table, whole } from './table.mjs'
 
-/**
- * @param {object} run
- * @param {string[]} run.facts What was run and where, one line each.
- * @param {string[]} run.absences Who is missing and why.
- * @param {Case[]} run.cases
- */
-export function report({ facts, absences, cases }) {
+/** @param {Result} result */
+export function report(result) {
+  const { kind, seconds, facts, absences, cases } = result
+  const closed = cases.filter(({ load }) => load === null)
+  const atRates = cases.filter(({ load }) => load !== null)
   return [
     ...facts.map((fact) => `- ${fact}`),
+    `- It took ${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`,
     ...absences.map((absence) => `- Not here: ${absence}`),
     '',
     'Figures are medians of the rounds, except memory (the highest) and errors (the sum).',
@@ -44,50 +72,108 @@ export function report({ facts, absences, cases }) {
     `"Ours, requests/s" is ${OURS}'s requests/s through the server's (${OURS_IN_NODE}'s for a ` +
       'server on Node.js), and "ours, CPU" its CPU per request through the server\'s: the median ' +
       "of the rounds' ratios.",
-    ...summary(cases),
-    ...sameWorkers(cases),
-    ...cases.flatMap((one) => ['', ...caseTable(one)]),
+    ...(kind === 'full' ? ['', '## Marks', '', ...marksTable(marksOf(result))] : []),
+    ...summary(closed),
+    ...sameWorkers(closed),
+    ...closed.flatMap((one) => ['', ...caseTable(one)]),
+    ...(atRates.length === 0 ? [] : ['', ...ratesIntroduction()]),
+    ...atRates.flatMap((one) => ['', ...rateTable(one)]),
     '',
   ].join('\n')
 }
 
-/** @param {Case} one */
-function caseTable({ title, connections, samples }) {
-  const busy = Math.round(median(samples.map((sample) => sample.others)) * 100)
+/** @param {import('./marks.mjs').Mark[]} marks @returns {string[]} Lines. */
+export function marksTable(marks) {
+  const met = marks.filter((mark) => mark.met).length
+  const missed = marks.filter((mark) => mark.met === false).length
+  const unknown = marks.length - met - missed
   return [
-    `## ${title}, ${connections} ${connections === 1 ? 'connection' : 'connections'}`,
-    '',
-    `Other processes used ${busy} % of the machine (median).`,
+    `${met} of ${marks.length} marks are met, ${missed} missed` +
+      `${unknown === 0 ? '' : `, ${unknown} not measured`}.`,
     '',
     ...table(
-      [
-        'server',
-        'requests/s',
-        'p50 ms',
-        'p99 ms',
-        'CPU µs/request',
-        'memory MB',
-        'errors',
-        'unanswered',
-        'ours, requests/s',
-        'ours, CPU',
-      ],
-      serversOf(samples).map((server) => {
-        const its = samples.filter((sample) => sample.server === server)
-        return [
-          server,
-          whole(median(its.map((sample) => sample.requestsPerSecond))),
-          decimal(median(its.map((sample) => sample.p50))),
-          decimal(median(its.map((sample) => sample.p99))),
-          figure(median(its.map((sample) => sample.cpu))),
-          whole(Math.max(...its.map((sample) => sample.memory)) / 1e6),
-          whole(its.reduce((sum, sample) => sum + sample.errors, 0)),
-          whole(its.reduce((sum, sample) => sum + sample.unanswered, 0)),
-          ...(server === oursBeside(server) ? ['', ''] : against(samples, server)),
-        ]
-      }),
+      ['mark', 'wanted', 'measured', ''],
+      marks.map(({ group, text, wanted, measured, met: is }) => [
+        `${group}: ${text}`,
+        wanted,
+        measured,
+        is === null ? '–' : is ? 'ok' : '**missed**',
+      ]),
     ),
   ]
+}
+
+/** @param {Case} one */
+function caseTable(one) {
+  const head = [
+    ...['requests/s', 'p50 ms', 'p99 ms', 'CPU µs/request', 'memory MB', 'errors', 'unanswered'],
+    ...['ours, requests/s', 'ours, CPU'],
+  ]
+  return section(one, head, (server, its) => [
+    whole(median(its.map(rate))),
+    decimal(median(its.map((sample) => sample.p50))),
+    decimal(median(its.map((sample) => sample.p99))),
+    figure(median(its.map(cpu))),
+    whole(Math.max(...its.map((sample) => sample.memory)) / 1e6),
+    whole(sum(its.map((sample) => sample.errors))),
+    whole(sum(its.map((sample) => sample.unanswered))),
+    ...(server === oursBeside(server) ? ['', ''] : against(one.samples, server)),
+  ])
+}
+
+/**
+ * A case under its title: a row of a table for each server.
+ *
+ * @param {Case} one
+ * @param {string[]} head Of the columns after the server's name.
+ * @param {(server: string, its: Sample[]) => string[]} cells
+ */
+function section(one, head, cells) {
+  const { samples, rounds } = one
+  return [
+    `## ${titleOf(one)}`,
+    '',
+    busyLine(samples, rounds),
+    '',
+    ...table(
+      ['server', ...head],
+      serversOf(samples).map((server) => [server, ...cells(server, samplesOf(samples, server))]),
+    ),
+  ]
+}
+
+function busyLine(samples, rounds) {
+  const busy = Math.round(median(samples.map((sample) => sample.others)) * 100)
+  return (
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}. ` +
+    `Other processes used ${Number.isFinite(busy) ? busy : '–'} % of the machine (median).`
+  )
+}
+
+function ratesIntroduction() {
+  return [
+    '# Latency at fixed rates',
+    '',
+    'Requests are sent at a fixed rate, whatever the answers do, and each is timed from when it ' +
+      'was due: a stall counts for all requests that it made late.',
+    'A part of the capacity is that part of the requests/s which the server had at 64 ' +
+      'connections in this very run.',
+    'A "–" means that there were too few answers to tell (in a round, 100 for p99 and 1,000 for ' +
+      'p99.9), or that the generator itself had no time left.',
+    'A server is left out where its rate is more than the generator can send beside a server.',
+  ]
+}
+
+/** @param {Case} one */
+function rateTable(one) {
+  const head = ['sent/s', 'answered/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'CPU µs/request', 'errors']
+  return section(one, head, (_server, its) => [
+    whole(median(its.map((sample) => sample.rate))),
+    whole(median(its.map(rate))),
+    ...['p50', 'p99', 'p999'].map((name) => decimal(median(its.map((sample) => sample[name])))),
+    figure(median(its.map(cpu))),
+    whole(sum(its.map((sample) => sample.errors))),
+  ])
 }
 
 /**
@@ -95,13 +181,10 @@ function caseTable({ title, connections, samples }) {
  * {Case[]} cases
  */
 function summary(cases) {
-  const servers = [...new Set(cases.flatMap(({ samples }) => serversOf(samples)))].filter(
-    (name) => name !== oursBeside(name),
-  )
+  const servers = peersIn(cases)
   const present = (name) => cases.some(({ samples }) => serversOf(samples).includes(name))
   if (servers.length === 0 || !(present(OURS) || present(OURS_IN_NODE))) return []
-  const classes = servers.filter((name) => name.startsWith('gunicorn-'))
-  const name = ({ title, connections }) => `${title}, ${connections}`
+  const classes = classesOfGunicorn(servers)
   return [
     ...(classes.length > 0 || servers.includes('uwsgi')
       ? [
@@ -115,13 +198,13 @@ function summary(cases) {
               ...['uWSGI, requests/s', 'CPU', 'first in requests/s'],
             ],
             cases.map(({ samples, ...one }) => {
-              const best = fastest(samples, classes)
+              const best = mostOf(samples, classes, rate)
               return [
-                name(one),
+                titleOf(one),
                 best?.slice('gunicorn-'.length) ?? '–',
                 ...against(samples, best),
                 ...against(samples, 'uwsgi'),
-                fastest(samples, serversOf(samples)) ?? '–',
+                mostOf(samples, serversOf(samples), rate) ?? '–',
               ]
             }),
           ),
@@ -134,7 +217,7 @@ function summary(cases) {
     ...table(
       ['case', ...servers],
       cases.map(({ samples, ...one }) => [
-        name(one),
+        titleOf(one),
         ...servers.map((server) => against(samples, server)[0]),
       ]),
     ),
@@ -144,17 +227,14 @@ function summary(cases) {
 /** Ours against Gunicorn's with the same kind of workers. @param {Case[]} cases */
 function sameWorkers(cases) {
   const has = (samples, name) => samples.some(({ server }) => server === name)
-  const rows = cases.flatMap(({ title, connections, samples }) =>
+  const rows = cases.flatMap(({ samples, ...one }) =>
     SERVERS.filter(({ name, peer }) => has(samples, name) && has(samples, peer)).map(
-      ({ name, peer }) => {
-        const of = (server) => samples.filter((sample) => sample.server === server)
-        return [
-          `${title}, ${connections}`,
-          `${name} through ${peer}`,
-          ratio(of(name), of(peer), (sample) => sample.requestsPerSecond),
-          ratio(of(name), of(peer), (sample) => sample.cpu),
-        ]
-      },
+      ({ name, peer }) => [
+        titleOf(one),
+        `${name} through ${peer}`,
+        decimal(ratioOf(samples, name, peer, rate)),
+        decimal(ratioOf(samples, name, peer, cpu)),
+      ],
     ),
   )
   if (rows.length === 0) return []
@@ -162,38 +242,7 @@ function sameWorkers(cases) {
   return ['', '## With the same kind of workers', '', ...table(heads, rows)]
 }
 
-/** The one with most requests per second, null when none answered. */
-function fastest(samples, servers) {
-  const rate = (server) =>
-    median(samples.filter((one) => one.server === server).map((one) => one.requestsPerSecond))
-  return servers.reduce(
-    (best, server) => (rate(server) > (best ? rate(best) : 0) ? server : best),
-    null,
-  )
-}
-
 /** Our requests/s and CPU per request through a server's. */
 function against(samples, server) {
-  const of = (name) => samples.filter((sample) => sample.server === name)
-  return [
-    ratio(of(oursBeside(server)), of(server), (sample) => sample.requestsPerSecond),
-    ratio(of(oursBeside(server)), of(server), (sample) => sample.cpu),
-  ]
-}
-
-/**
- * The median of the ratios of samples of the same round; machine noise that both had cancels out.
- */
-function ratio(ours, theirs, value) {
-  const ratios = ours.flatMap((our) => {
-    const their = theirs.find((sample) => sample.round === our.round)
-    const quotient = their ? value(our) / value(their) : Number.NaN
-    // CPU per request is infinite for a server that answered nothing.
-    return Number.isFinite(quotient) && quotient > 0 ? [quotient] : []
-  })
-  return decimal(median(ratios))
-}
-
-function serversOf(samples) {
-  return [...new Set(samples.map((sample) => sample.server))]
+  return [rate, cpu].map((value) => decimal(ratioOf(samples, oursBeside(server), server, value)))
 }

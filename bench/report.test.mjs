@@ -12,9 +12,16 @@ const sample = (server, round, requestsPerSecond, cpu) => ({
   p50: 1,
   p99: 2,
   memory: 1e6,
+  generations: [2e5, 3e5, 5e5],
   errors: 0,
   unanswered: 0,
   others: 0,
+})
+
+/** A result of one case. */
+const result = (one) => ({
+  ...{ kind: 'custom', started: '2026-11-29T12:00:00.000Z', seconds: 61, facts: [], absences: [] },
+  cases: [{ workload: 'hello', title: 'Hello', over: 'http', load: null, rounds: 1, ...one }],
 })
 
 test('the median of an even number of values is the mean of the two in the middle', () => {
@@ -31,11 +38,7 @@ test('a ratio is the median of the ratios within rounds, not the ratio of median
     sample('monoceros', 3, 90, 11),
     sample('uwsgi', 3, 30, 33),
   ]
-  const text = report({
-    facts: [],
-    absences: [],
-    cases: [{ title: 'Hello', connections: 64, samples }],
-  })
+  const text = report(result({ connections: 64, samples }))
   const [row] = text.match(/^\| uwsgi.*$/m)
   assert.deepEqual(
     row
@@ -51,11 +54,7 @@ test('a server that answered nothing has no ratio and breaks no table', () => {
     sample('monoceros', 1, 100, 10),
     sample('waitress', 1, 0, Number.POSITIVE_INFINITY),
   ]
-  const text = report({
-    facts: [],
-    absences: [],
-    cases: [{ title: 'Hello', connections: 1, samples }],
-  })
+  const text = report(result({ connections: 1, samples }))
   const [row] = text.match(/^\| waitress.*$/m)
   assert.deepEqual(
     row
@@ -74,18 +73,14 @@ test('the best class of gunicorn is the one with most requests per second in tha
     sample('uwsgi', 1, 60, 25),
     sample('bjoern', 1, 240, 5),
   ]
-  const text = report({
-    facts: [],
-    absences: [],
-    cases: [{ title: 'Hello', connections: 64, samples }],
-  })
+  const text = report(result({ connections: 64, samples }))
   const [row] = text.match(/^\| Hello, 64.*$/m)
   assert.deepEqual(
     row
       .split('|')
       .map((cell) => cell.trim())
       .slice(1, -1),
-    ['Hello, 64', 'gevent', '4.00', '0.20', '2.00', '0.40', 'bjoern'],
+    ['Hello, 64 connections', 'gevent', '4.00', '0.20', '2.00', '0.40', 'bjoern'],
   )
 })
 
@@ -95,12 +90,21 @@ test('servers with the same kind of workers are compared with each other', () =>
     sample('gunicorn-gevent', 1, 30, 50),
     sample('monoceros-gthread', 1, 100, 10),
   ]
-  const text = report({
-    facts: [],
-    absences: [],
-    cases: [{ title: 'Hello', connections: 64, samples }],
-  })
+  const text = report(result({ connections: 64, samples }))
   const rows = text.split('## With the same kind of workers')[1].match(/^\| Hello, 64.*$/gm)
   assert.deepEqual(rows.length, 1)
   assert.match(rows[0], /monoceros-gevent through gunicorn-gevent +\| +3\.00 +\| +0\.40/)
+})
+
+test('latency at a fixed rate has a table of its own, and no ratio of requests', () => {
+  const samples = [
+    { ...sample('monoceros', 1, 600, 10), rate: 600, p999: 4 },
+    { ...sample('granian', 1, 599, 20), rate: 600, p999: Number.NaN },
+  ]
+  const text = report(
+    result({ connections: 64, load: { perSecond: 600 }, samples: samples.slice(0, 2) }),
+  )
+  assert.match(text, /^## Hello, at 600 requests\/s$/m)
+  assert.match(text, /^\| granian +\| +600 \| +599 \| +1\.00 \| +2\.00 \| +– \| +20\.0 \| +0 \|$/m)
+  assert.doesNotMatch(text, /through each server's$/m)
 })

@@ -184,6 +184,16 @@ export const SERVERS = /** @type {Server[]} */ ([
     shape: (workers) => `${workers} processes on one socket`,
   },
   {
+    name: 'fastpysgi',
+    packages: ['fastpysgi'],
+    needs: 'a C compiler',
+    command: ({ bin, app, port, workers }) => [
+      join(bin, 'python3'),
+      ...[join(APPS, 'serve_fastpysgi.py'), app, `${port}`, `${workers}`],
+    ],
+    shape: (workers) => `${workers} processes, each with a socket of its own`,
+  },
+  {
     name: OURS_IN_NODE,
     packages: [],
     node: true,
@@ -226,12 +236,15 @@ function nodeServer(kind, name, library) {
 const FILE_SERVERS = ['monoceros-static', 'nginx']
 
 /**
- * Whether a server can serve an application. @param {Server} server @param {string} app MODULE:NAME
+ * Whether a server can do what a workload asks for.
+ *
+ * @param {Server} server
+ * @param {import('./workloads.mjs').Workload} workload
  */
-export function serves({ name, node }, app) {
+export function serves({ name, node }, { app, python }) {
   const isOfFiles = FILE_SERVERS.includes(name)
   if (isOfFiles || app === 'files') return isOfFiles && app === 'files'
-  return !node || app === 'plain:application'
+  return !node || (app === 'plain:application' && !python)
 }
 
 /** The server of Monoceros that a server is compared with. @param {string} name */

@@ -20,12 +20,27 @@ export function table(head, rows) {
   return [line(head), rule, ...rows.map(line)]
 }
 
+/** @param {number[]} values */
+export function sum(values) {
+  return values.reduce((all, one) => all + one, 0)
+}
+
 /** Of those that are finite; NaN when there is none. @param {number[]} values */
 export function median(values) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b)
   if (sorted.length === 0) return Number.NaN
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+/**
+ * The value that so large a part of them is not above, by the nearest rank; NaN of none.
+ *
+ * @param {number[]} sorted From the smallest to the largest.
+ * @param {number} part 0 to 1.
+ */
+export function percentile(sorted, part) {
+  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN
 }
 
 /** A whole number, or a dash for what is none. */

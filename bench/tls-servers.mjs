@@ -9,7 +9,11 @@ import { join } from 'node:path'
 import { APPS, gunicorn, monoceros, OURS, uwsgi } from './servers.mjs'
 
 const THREADS = 4
-const HTTP2 = [OURS, 'granian', 'nginx-gunicorn']
+/** Those that are compared over HTTPS, and those of them that speak HTTP/2. */
+export const TLS_NAMES = {
+  tls: [OURS, 'granian', 'uwsgi', 'gunicorn-gthread', 'nginx-gunicorn'],
+  h2: [OURS, 'granian', 'nginx-gunicorn'],
+}
 
 /** Makes a certificate for 127.0.0.1. @param {string} directory Where to. */
 export function makeCertificate(directory) {
@@ -34,7 +38,7 @@ export function makeCertificate(directory) {
  */
 export function http2Servers(files, directory) {
   return tlsServers(files, directory, true)
-    .filter(({ name }) => HTTP2.includes(name))
+    .filter(({ name }) => TLS_NAMES.h2.includes(name))
     .map((server) => ({ ...server, http2: true }))
 }
 

@@ -8,6 +8,7 @@
  * @property {string} path
  * @property {'GET' | 'POST'} method
  * @property {number} bodySize Bytes of the request body.
+ * @property {boolean} [python] Only servers of Python applications have it.
  * @property {(body: string) => boolean} answers Whether a body is the right one; asked once per
  * server, before it is driven.
  */
@@ -55,11 +56,21 @@ export const WORKLOADS = /** @type {Workload[]} */ ([
   },
   {
     name: '1m',
-    title: '1 MB download',
+    title: '1 MB from a list',
     app: 'plain:application',
     path: '/1m',
     method: 'GET',
     bodySize: 0,
+    answers: (body) => body.length === 1_048_576,
+  },
+  {
+    name: 'file',
+    title: '1 MB file by wsgi.file_wrapper',
+    app: 'plain:application',
+    path: '/file',
+    method: 'GET',
+    bodySize: 0,
+    python: true,
     answers: (body) => body.length === 1_048_576,
   },
   {
@@ -73,7 +84,7 @@ export const WORKLOADS = /** @type {Workload[]} */ ([
   },
   {
     name: 'django',
-    title: 'Django, a page from the ORM on SQLite',
+    title: 'Django, a page from SQLite',
     app: 'django_page:application',
     path: '/books/1990/',
     method: 'GET',

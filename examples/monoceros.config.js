@@ -11,5 +11,4 @@ const config = {
   raw_env: { SITE_NAME: 'Examples' },
 }
 
-// biome-ignore lint/style/noDefaultExport: a config file has a default export
 export { config as default }

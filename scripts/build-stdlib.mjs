@@ -1,7 +1,7 @@
 /**
- * Builds dist/python_stdlib.zip: Pyodide's standard library with byte code beside every source.
- * Pyodide's own archive has sources only, and compiling what a start imports of them takes two
- * thirds of the start.
+ * Builds packages/pyodide/python_stdlib.zip: Pyodide's standard library with byte code beside every
+ * source. Pyodide's own archive has sources only, and compiling what a start imports of them takes
+ * two thirds of the start.
  *
  *     node scripts/build-stdlib.mjs            builds it when it is missing or of another Pyodide
  *     node scripts/build-stdlib.mjs --force    builds it in any case
@@ -30,8 +30,8 @@ import { fileURLToPath } from 'node:url'
 const FORMAT = 1
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const target = join(root, 'dist', 'python_stdlib.zip')
-// dist/ is removed before each packing, and what is made here takes a processor ten seconds.
+const target = join(root, 'packages', 'pyodide', 'python_stdlib.zip')
+// Kept for other clones of this tree that share its packages: it takes a processor ten seconds.
 const kept = join(root, 'node_modules', '.cache', 'monoceros', 'python_stdlib.zip')
 const require = createRequire(import.meta.url)
 const source = readFileSync(require.resolve('pyodide/python_stdlib.zip'))

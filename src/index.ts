@@ -1,13 +1,14 @@
 /**
- * The public API. Whatever is not exported here, or from `monoceros/fetch`, may change in any
- * release.
+ * The public API. Whatever is not exported here, from `monoceros/fetch` or `monoceros/testing`, may
+ * change in any release.
  *
  * - The contract of PEP 3333: types, the helpers of `wsgiref`, the validator
  * - Servers: `serve`, as the `monoceros` command does, and the reference server `makeServer`
  * - Middleware: wraps applications
  * - Python applications: `pythonApp`
  * - Adapters: to and from `node:http` and fetch
- * - Tests: `testClient`
+ *
+ * The test client is `monoceros/testing`; `monoceros/fetch` runs where there is no Node.js.
  *
  * @example
  * import {
@@ -46,6 +47,7 @@ export { shiftPathInfo } from './wsgi/shift-path-info.ts'
 export { setupTestingDefaults } from './wsgi/testing-defaults.ts'
 export { decodeText, encodeText } from './wsgi/text.ts'
 export type {
+  Bytes,
   ErrorStream,
   FileLike,
   FileWrapperConstructor,
@@ -67,7 +69,8 @@ export { type Rule, WSGIError } from './wsgi/wsgi-error.ts'
 
 export { type ServeOptions, serve } from './arbiter/serve.ts'
 export { type Config, defineConfig } from './config/define-config.ts'
-export { type LoadedSettings, loadSettings, type SettingsSources } from './config/load-settings.ts'
+export type { LoadedSettings, SettingsSources } from './config/load-settings.ts'
+export { loadSettings } from './config/load-when-called.ts'
 export type { LogLevel } from './logging/error-log.ts'
 export {
   makeServer,
@@ -143,6 +146,7 @@ export {
 } from './python-app/python-error.ts'
 export type { PythonLog, PythonLogEntry } from './python-app/python-log.ts'
 export type { PythonAppOptions } from './python-app/python-options.ts'
+export type { PythonReloadEvent } from './python-app/python-reload-event.ts'
 
 // Adapters: to and from `node:http` and fetch.
 
@@ -151,28 +155,23 @@ export { type FromFetchOptions, fromFetchHandler } from './adapters/from-fetch-h
 export { fromNodeHandler, type NodeListener } from './adapters/from-node-handler.ts'
 export type { MountOptions } from './adapters/mount.ts'
 export {
+  type FastifyPlugin,
+  type FastifyPluginOptions,
+  type FastifyScope,
+  toFastifyPlugin,
+} from './adapters/to-fastify-plugin.ts'
+export {
   type FetchHandler,
   type FetchHandlerOptions,
   toFetchHandler,
 } from './adapters/to-fetch-handler.ts'
 export {
+  type KoaContext,
+  type KoaMiddleware,
+  toKoaMiddleware,
+} from './adapters/to-koa-middleware.ts'
+export {
   type NodeHandler,
   type NodeHandlerOptions,
   toNodeHandler,
 } from './adapters/to-node-handler.ts'
-
-// Tests: a client that calls an application without a socket.
-
-export type { MultipartForm, TestFile, TestPart } from './testing/multipart.ts'
-export type { NameValues, StreamedBody } from './testing/request-content.ts'
-export {
-  type TestClient,
-  type TestClientOptions,
-  type TestCredentials,
-  type TestRequestHeaders,
-  type TestRequestOptions,
-  testClient,
-} from './testing/test-client.ts'
-export { TestClientError, type TestClientErrorCode } from './testing/test-client-error.ts'
-export type { TestCookie, TestCookieOptions, TestCookies } from './testing/test-cookies.ts'
-export type { TestRequestInfo, TestResponse } from './testing/test-response.ts'

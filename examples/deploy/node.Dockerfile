@@ -1,9 +1,10 @@
 # Node.js only: Python runs in the embedded interpreter. In the build's folder: the application with
-# its requirements.txt, and monoceros-0.1.0.tgz, which `npm pack` makes.
+# its requirements.txt, and the two packages that `npm run pack` makes in a clone of Monoceros.
 FROM node:24-trixie-slim
 WORKDIR /srv/mysite
-COPY requirements.txt monoceros-0.1.0.tgz ./
+COPY requirements.txt monoceros-0.1.0.tgz monoceros-pyodide-0.1.0.tgz ./
 RUN npm install --omit=dev --no-audit --no-fund ./monoceros-0.1.0.tgz \
+    ./monoceros-pyodide-0.1.0.tgz \
  && node_modules/.bin/monoceros install -r requirements.txt
 COPY . .
 ENV NODE_ENV=production MONOCEROS_CACHE=/tmp/monoceros

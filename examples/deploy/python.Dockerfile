@@ -1,5 +1,6 @@
 # CPython of Debian beside the official Node.js image. In the build's folder: the project with its
-# requirements.txt, and monoceros-0.1.0.tgz, which `npm pack` makes. ioredis is for rate_limit_store.
+# requirements.txt, and monoceros-0.1.0.tgz, which `npm run pack` makes in a clone of Monoceros.
+# ioredis is for rate_limit_store.
 FROM node:24-trixie-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 python3-venv \

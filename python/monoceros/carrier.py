@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional
 
 from .outbox import Outbox
 
 if TYPE_CHECKING:
     from .channel import Service
+    from .environ import Bases
     from .exchange import Exchange
+    from .lending import Lender
 
 
 class Carrier:
     """A worker: of one thread, of several, or embedded in the acceptor."""
 
     outbox: Outbox
+    #: Where large responses are offered; None if the acceptor lends no sockets.
+    lender: Optional[Lender] = None
 
     def __init__(self, service: Service) -> None:
         self.application = service.application
         self.template = service.template
+        self.bases: Bases = {}
         self.context = service.context
         self.leniency = service.leniency
         self.window = service.window
@@ -29,8 +34,23 @@ class Carrier:
 
             self.application = ReportingApplication(service.application, self)
 
+    def _inspect(self, question: bytes) -> None:
+        """Handles an INSPECT, in the thread that reads the control channel."""
+        # Imported here, because hardly any worker is ever asked.
+        from .inspection import inspect
+
+        inspect(self, question)
+
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
         """Blocks until ``ready()``, or until the exchange is cancelled."""
+        raise NotImplementedError
+
+    def lend_from(self, lender: Lender) -> None:
+        """Large responses are offered to ``lender``. Call it before ``serve``."""
+        self.lender = lender
+
+    def sent(self, exchange: Exchange) -> None:
+        """The lender has ended an exchange, in the thread that polls for it."""
         raise NotImplementedError
 
     def track(self, exchange: Exchange) -> None:

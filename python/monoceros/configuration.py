@@ -16,6 +16,7 @@ import sys
 from types import CodeType, ModuleType
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Set
 
+from .codes import coded
 from .stranger import describe
 from .trace import format_error, hide_imports
 
@@ -46,6 +47,9 @@ class ConfigurationError(Exception):
     traceback if the file's own code raised."""
 
     code = "configuration"
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(coded(code, text))
 
 
 class Configuration(NamedTuple):
@@ -82,7 +86,9 @@ def read_configuration(location: str) -> Configuration:
     # The file may call sys.exit(), and raise anything.
     except BaseException as error:
         hide_imports(error)
-        raise ConfigurationError(f"{name} could not be read\n{format_error(error)}") from None
+        raise ConfigurationError(
+            "MONO1106", f"{name} could not be read\n{format_error(error)}"
+        ) from None
     namespace = vars(module)
     file = getattr(module, "__file__", None)
     return Configuration(
@@ -127,7 +133,7 @@ class _FreshLoader(importlib.machinery.SourceFileLoader):
 
 def _run_file(path: str) -> ModuleType:
     if not os.path.exists(path):
-        raise ConfigurationError(f"{path!r} does not exist")
+        raise ConfigurationError("MONO1104", f"{path!r} does not exist")
     if os.path.splitext(path)[1] == ".pyc":
         spec = importlib.util.spec_from_file_location(_MODULE, path)
     else:
@@ -149,10 +155,12 @@ def _hook(location: str, name: str, value: Any) -> Callable[..., Any]:
         except BaseException as error:
             hide_imports(error)
             raise ConfigurationError(
-                f"{location}: {name}: cannot import {value!r}\n{format_error(error)}"
+                "MONO1109", f"{location}: {name}: cannot import {value!r}\n{format_error(error)}"
             ) from None
     if not callable(value):
-        raise ConfigurationError(f"{location}: {name} is {describe(value)}, not a function")
+        raise ConfigurationError(
+            "MONO1109", f"{location}: {name} is {describe(value)}, not a function"
+        )
     wanted = HOOKS[name]
     counts = _accepted_counts(value)
     if name == "post_request" and wanted not in counts:
@@ -161,7 +169,8 @@ def _hook(location: str, name: str, value: Any) -> Callable[..., Any]:
             return _shortened(value, shorter[0])
     if counts and wanted not in counts:
         raise ConfigurationError(
-            f"{location}: {name} must accept {wanted} argument{'s' if wanted > 1 else ''}"
+            "MONO1109",
+            f"{location}: {name} must accept {wanted} argument{'s' if wanted > 1 else ''}",
         )
     return value  # type: ignore[no-any-return]
 

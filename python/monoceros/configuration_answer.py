@@ -41,12 +41,12 @@ def _with_tls_context(configuration: Configuration) -> Dict[str, Any]:
         changes = changes_of(hook, namespace)
     except NotTakenOver as error:
         raise ConfigurationError(
-            f"{place} is not supported: {error}. Use the settings of TLS instead"
+            "MONO1110", f"{place} is not supported: {error}. Use the settings of TLS instead"
         ) from None
     # The hook may raise anything.
     except BaseException as error:
         hide_imports(error)
-        raise ConfigurationError(f"{place} failed\n{format_error(error)}") from None
+        raise ConfigurationError("MONO1110", f"{place} failed\n{format_error(error)}") from None
     own = namespace.get("monoceros")
     ours = {name: changes.pop(name) for name in ("tls_minimum",) if name in changes}
     result = {name: value for name, value in namespace.items() if name != _TLS_HOOK}

@@ -86,8 +86,28 @@ def _as_runserver_does(application: Callable[..., Any], settings: Any) -> Callab
     ):
         return application
     handlers: Any = importlib.import_module("django.contrib.staticfiles.handlers")
-    handler: Callable[..., Any] = handlers.StaticFilesHandler(application)
-    return handler
+    return under_mounts(handlers.StaticFilesHandler(application), application)
+
+
+def under_mounts(handler: Any, application: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes Django's handler of static files work in an application that is mounted (``pythonApp``,
+    ``monoceros/vite``): it compares the path without the mount, and looks for the file with it.
+
+    STATIC_URL may have the mount (``/shop/static/``), or be without it (``static/``).
+    """
+    base: str = handler.base_url.path
+
+    @calls_application
+    def application_with_files(environ: Any, start_response: Any) -> Any:
+        mount, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+        # `/static/` may be the mount itself.
+        if base.startswith(f"{mount}/") and base != f"{mount}/" and not path.startswith(base):
+            path = mount + path
+        if not path.startswith(base):
+            return application(environ, start_response)
+        return handler({**environ, "SCRIPT_NAME": "", "PATH_INFO": path}, start_response)
+
+    return application_with_files
 
 
 class ReportingApplication:

@@ -16,8 +16,10 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, List, NoReturn, Optional, cast
 
+import monoceros
 from monoceros_pyodide import absent, event_loop, executor, packages
 
+from .codes import coded
 from . import environ, exit_status, frames, loader, streams
 from .channel import Service
 from .embedded_link import AREA, AcceptorFile, Link, Port, make_ledger
@@ -37,13 +39,17 @@ from .serial import SerialWorker
 from .startup import Startup, introduce, load_application, read_startup
 from .streams import ErrorStream
 from .timed_out import TIMED_OUT, RequestTimedOut
+from .trace import slow_request
 
 if TYPE_CHECKING:
+    from .embedded_samples import EmbeddedSamples
     from .worker_hooks import WorkerHooks
 
 
 def serve(link: Link) -> int:
     """Loads the application that START names and serves it until STOP. Returns the exit status."""
+    # The application may be in a program that calls monoceros.run().
+    monoceros._role = "worker"
     _settle_output()
     _settle_signals()
     absent.install()
@@ -94,7 +100,8 @@ def serve(link: Link) -> int:
         finally:
             hooks.served()
     except FrameError as error:
-        print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
+        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
+        print(text, file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
 
 
@@ -148,10 +155,15 @@ class EmbeddedWorker(SerialWorker):
         # not Python code, so that each turn is another call.
         self.turn = partial(self.turn)  # type: ignore[method-assign]
         self._interrupted = 0  # the last stream that was; only once, as it may be cleaning up
+        self._missed = 0  # signals that came while our code ran
+        self._samples_now = False
+        self._samples: Optional[EmbeddedSamples] = None  # made for the first profile
         self._overdue = False  # the exchange that waits for frames is to be interrupted
 
     def serve(self) -> int:
         signal.signal(signal.SIGALRM, self._on_time_out)
+        signal.signal(signal.SIGURG, self._on_slow)
+        signal.signal(signal.SIGPROF, self._on_sample)
         return super().serve()
 
     # Reading and sending.
@@ -205,11 +217,48 @@ class EmbeddedWorker(SerialWorker):
             self._port.send(part)
 
     def _give_up(self, error: FrameError) -> NoReturn:
-        print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
+        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
+        print(text, file=sys.__stderr__)
         self._link.exit(exit_status.PROTOCOL_ERROR)
         raise SystemExit(exit_status.PROTOCOL_ERROR)
 
+    # Profiles.
+
+    def _on_sample(self, number: int, frame: Optional[FrameType]) -> None:
+        """Handles the signal of a sample, and of the end of a profile."""
+        if self._samples_now:
+            return  # it has come in the middle of the one before, or of the import below
+        self._samples_now = True
+        try:
+            if self._samples is None:
+                from .embedded_samples import EmbeddedSamples
+
+                self._samples = EmbeddedSamples(self._link)
+            answer = self._samples.signalled(frame)
+            if answer is not None:
+                self.outbox.put(answer)
+                # The signal may have come while this thread sends something.
+                self.outbox.flush_within(0)
+        except Exception:
+            pass  # no memory: there is a sample less
+        finally:
+            self._samples_now = False
+
     # Timeouts.
+
+    def _on_slow(self, number: int, frame: Optional[FrameType]) -> None:
+        """Handles the signal by which the acceptor has the stack of a request logged."""
+        exchange = self._current
+        if exchange is None or exchange.stream != self._link.shown():
+            return  # it has ended in the meantime
+        if place_of(exchange, frame, _WAITS) is Place.OUTSIDE:
+            return
+        seconds = self._link.shown_after() / 1000
+        exchange._log(
+            frames.WARNING, coded("MONO4010", slow_request(seconds, application_stack(frame)))
+        )
+        # The signal may have come while this thread sends something.
+        self.outbox.flush_within(0)
 
     def _on_time_out(self, number: int, frame: Optional[FrameType]) -> None:
         """Handles the signal by which the acceptor interrupts a request: raises in the application
@@ -226,11 +275,15 @@ class EmbeddedWorker(SerialWorker):
             return
         if place is Place.OURS:
             # An exception would break the gateway's own state; and the time is not spent there.
+            self._missed += 1
+            for _ in range(self._missed % _SHIFTS):
+                pass
             self._link.again()
             return
         self._interrupted = exchange.stream
         self._link.interrupted(exchange.stream)
-        exchange._log(frames.ERROR, f"the request ran out of time. {application_stack(frame)}")
+        text = f"the request ran out of time. {application_stack(frame)}"
+        exchange._log(frames.ERROR, coded("MONO4011", text))
         # From now on nothing more of it is sent, and the exception is not the application's error.
         exchange.cancelled = True
         if place is Place.WAITING:
@@ -239,6 +292,11 @@ class EmbeddedWorker(SerialWorker):
         self.outbox.flush()
         raise RequestTimedOut(TIMED_OUT)
 
+
+# The interpreter looks for signals at each fiftieth of the places where it may. A loop of the
+# application passes as many places each time, so that it could be always our code that is met. For
+# that, each new try passes another number of places first, below this one.
+_SHIFTS = 53
 
 _WAITS = frozenset((EmbeddedWorker._receive.__code__, Port.receive.__code__))
 

@@ -49,6 +49,21 @@ class Link(Protocol):
     def late(self) -> int:
         """The stream that ran out of time."""
 
+    def shown(self) -> int:
+        """The stream whose stack is to be logged."""
+
+    def shown_after(self) -> int:
+        """The milliseconds for which it has run."""
+
+    def sampled(self) -> int:
+        """The profile that is being taken, or was taken last; its number in INSPECT."""
+
+    def sampling(self) -> bool:
+        """Whether it is still being taken."""
+
+    def hertz(self) -> int:
+        """Its samples a second."""
+
     def interrupted(self, stream: int) -> None:
         """The application has been interrupted in that stream."""
 

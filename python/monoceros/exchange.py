@@ -6,8 +6,10 @@ returns and is resumed later, so that a slow client occupies nothing but its own
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Iterator, List, Optional
 
+from .codes import coded
 from . import frames
 from .environ import read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
@@ -15,7 +17,7 @@ from .native import perf_counter
 from .response_head import compose_head, compose_hints
 from .response_sender import ResponseSender
 from .stranger import attribute, has_type, kind_of
-from .streams import BodyStream, ClientGone, FileWrapper, is_about_client
+from .streams import BodyStream, ClientGone, FilePart, FileWrapper, is_about_client
 from .trace import format_error
 
 #: If the last close() took longer than this (seconds), the next complete response is sent before
@@ -126,7 +128,7 @@ class Exchange(ResponseSender):
         carrier = self.carrier
         try:
             self._environ = environ = read_environ(
-                carrier.template, flags, data, start, end, self.body
+                carrier.template, carrier.bases, flags, data, start, end, self.body
             )
             if environ["REQUEST_METHOD"] == "HEAD":
                 self._head_only = True
@@ -144,6 +146,8 @@ class Exchange(ResponseSender):
                 return True
             self._result = result
             self._open(result)
+            if self._offer is not None:
+                return False
             return self._advance()
         except frames.FrameError:
             raise
@@ -153,6 +157,10 @@ class Exchange(ResponseSender):
     def resume(self) -> bool:
         """Continues a suspended exchange. True if it has ended."""
         try:
+            if self._offer is not None:
+                ended = self._end_offer()
+                if ended is not None:
+                    return ended
             return self._advance()
         except BaseException as error:
             return self._fail(error)
@@ -223,6 +231,8 @@ class Exchange(ResponseSender):
             kind = list
         if kind is list or kind is tuple:
             self._iterator = self._gather(result)
+            if self.carrier.lender is not None:
+                self._offer_list(result)
             return
         try:
             self._iterator = self._context.run(iter, result)
@@ -281,8 +291,11 @@ class Exchange(ResponseSender):
             if self._surplus:
                 self._log(
                     frames.WARNING,
-                    f"the application declared Content-Length: {self._declared} "
-                    "and produced more; the rest is not sent",
+                    coded(
+                        "MONO4004",
+                        f"the application declared Content-Length: {self._declared} "
+                        "and produced more; the rest is not sent",
+                    ),
                 )
                 iterator = self._iterator = iter(())
             # "Transmit each bytestring before asking for the next": at once. If the response is
@@ -324,12 +337,71 @@ class Exchange(ResponseSender):
         if part.path is None:
             self._iterator = None
             return False
+        part = part._replace(length=size)
         self._send_head(0, b"")
-        self.carrier.outbox.put(
-            frames.pack_json(frames.FILE, self.stream, part._replace(length=size)._asdict())
-        )
-        self._ended = True
+        if self.carrier.lender is None or not self._offer_file(wrapper, part):
+            self._send_reference(part)
         return True
+
+    def _send_reference(self, part: FilePart) -> None:
+        self.carrier.outbox.put(frames.pack_json(frames.FILE, self.stream, part._asdict()))
+        self._ended = True
+
+    # Lent sockets.
+
+    def _offer_list(self, chunks: List[bytes]) -> None:
+        """Offers a body that is in memory, if it is large."""
+        lender = self.carrier.lender
+        size = self._known
+        if lender is None or size is None or self._head is None or self._started:
+            return
+        if (
+            self._head_only
+            or self._bodiless
+            or self._declared not in (None, size)
+            or not lender.admits(size, size)
+            or not all(type(chunk) is bytes for chunk in chunks)
+        ):
+            return
+        assert self._iterator is not None
+        self._send_head(0, b"")
+        self._offer = lender.bytes_offer(self, self._iterator, size)
+        lender.offer(self._offer)
+
+    def _offer_file(self, wrapper: FileWrapper, part: FilePart) -> bool:
+        lender = self.carrier.lender
+        if lender is None or not lender.admits(part.length, 0):
+            return False
+        try:
+            number = os.dup(wrapper.filelike.fileno())
+        except OSError:  # there are no descriptors left
+            return False
+        self._close()
+        self._offer = lender.file_offer(self, number, part)
+        lender.offer(self._offer)
+        return True
+
+    def _end_offer(self) -> Optional[bool]:
+        """Goes on without a socket. None if the rest is to be sent by frames; otherwise whether the
+        exchange has ended."""
+        offer = self._offer
+        lender = self.carrier.lender
+        assert lender is not None
+        if not self.cancelled and not self.has_credit():
+            return False  # there is more credit, which is not what it waits for
+        lender.withdraw(offer)
+        if offer.complete:
+            return self._end()
+        self._offer = None
+        if self.cancelled:
+            return self._cancel()
+        source = offer.source
+        if source.part is not None:
+            self._send_reference(source.part)
+            return self._end()
+        self._rest = source.rest
+        self._produced = offer.sent + (0 if source.rest is None else len(source.rest))
+        return None
 
     # The end.
 
@@ -358,8 +430,11 @@ class Exchange(ResponseSender):
             if self._produced or not self.carrier.leniency.has_file(self._head):
                 self._log(
                     frames.ERROR,
-                    f"the application declared Content-Length: {self._declared} "
-                    f"and produced {self._produced} bytes; the response is incomplete",
+                    coded(
+                        "MONO4004",
+                        f"the application declared Content-Length: {self._declared} "
+                        f"and produced {self._produced} bytes; the response is incomplete",
+                    ),
                 )
             outbox.put(frames.pack(frames.END, frames.BROKEN, self.stream))
         else:
@@ -384,9 +459,8 @@ class Exchange(ResponseSender):
         # Its stack frames must not live longer than this exchange.
         BaseException.with_traceback(error, None)
         if self._ended:
-            self._log(
-                frames.ERROR, f"the application raised after its response was complete\n{text}"
-            )
+            text = f"the application raised after its response was complete\n{text}"
+            self._log(frames.ERROR, coded("MONO4003", text))
             self._close()
         elif not self._started:
             self._close()
@@ -396,7 +470,8 @@ class Exchange(ResponseSender):
             what = (
                 "after its response was complete" if complete else "in the middle of its response"
             )
-            self._log(frames.ERROR, f"the application raised {what}\n{text}")
+            code = "MONO4003" if complete else "MONO4002"
+            self._log(frames.ERROR, coded(code, f"the application raised {what}\n{text}"))
             self._close()
             outbox.put(frames.pack(frames.END, 0 if complete else frames.BROKEN, self.stream))
         return self._end()
@@ -413,10 +488,12 @@ class Exchange(ResponseSender):
                 self._context.run(close)
         except BaseException as error:
             if not is_about_client(error):
-                self._log(frames.ERROR, f"the application's close() raised\n{format_error(error)}")
+                text = f"the application's close() raised\n{format_error(error)}"
+                self._log(frames.ERROR, coded("MONO4006", text))
 
     def _end(self) -> bool:
         self._ended = True
+        self._iterator = None  # of a response on a lent socket; it may lead back here
         environ = self._environ
         if environ is not None:
             self._environ = None

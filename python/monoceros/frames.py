@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
 #: The version of the protocol, which READY carries.
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 # Acceptor to worker.
 REQUEST = 0x01
@@ -23,6 +23,9 @@ GET_STACKS = 0x08
 PRINT_STACKS = 0x09
 FORK = 0x0A
 INTERRUPT = 0x0B
+LEND = 0x0C
+DECLINE = 0x0D
+INSPECT = 0x0E
 
 # Worker to acceptor.
 READY = 0x81
@@ -42,6 +45,9 @@ ENDED = 0x8E
 FILES = 0x8F
 INTERRUPTED = 0x90
 INFORM = 0x91
+OFFER = 0x92
+SENT = 0x93
+FINDINGS = 0x94
 
 # Flags.
 BODY_FILE = 1  # REQUEST: the payload has the path of a file that holds the body
@@ -62,8 +68,9 @@ HEADER_SIZE = 12
 MAX_PAYLOAD = 16 * 1024 * 1024
 #: The largest number in a frame's field.
 MAX_U32 = 0xFFFFFFFF
-#: The most bytes of body in a HEAD, because the acceptor waits for the whole frame.
-BODY_PIECE = 64 * 1024
+#: The most bytes of body in a HEAD, because the acceptor waits for the whole frame. A known body of
+#: this size or more is written by the worker itself, if it is lent the socket (lending.LEAST).
+BODY_PIECE = 128 * 1024
 #: The most bytes of body in a DATA, which the acceptor passes on as it arrives.
 DATA_PIECE = 256 * 1024
 #: The most bytes of early hints that an exchange may send, and how many each INFORM counts in
@@ -87,9 +94,12 @@ _FLAGS = {
     PRINT_STACKS: 0,
     FORK: 0,
     INTERRUPT: 0,
+    LEND: 0,
+    DECLINE: 0,
+    INSPECT: 0,
 }
-_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, GET_STACKS, PRINT_STACKS))
-_EMPTY = frozenset((CANCEL, RECALL, STOP, GET_STACKS, PRINT_STACKS, INTERRUPT))
+_ABOUT_THE_WORKER = frozenset((RECALL, STOP, START, GET_STACKS, PRINT_STACKS, INSPECT))
+_EMPTY = frozenset((CANCEL, RECALL, STOP, GET_STACKS, PRINT_STACKS, INTERRUPT, LEND, DECLINE))
 
 unpack_header = _header.unpack_from
 _unpack_words = _words.unpack_from
@@ -100,6 +110,17 @@ pack_head = _head.pack
 
 #: A received frame: type, flags, stream, and where its payload is: bytes, start, end.
 Frame = Tuple[int, int, int, bytes, int, int]
+
+
+class LargeRequest(bytes):
+    """The bytes of a large REQUEST but for its body, which is in ``body``: to join both would copy
+    the body once more."""
+
+    body: bytes
+
+
+#: From this size on (bytes), the body of a REQUEST is kept apart.
+_LARGE = 128 * 1024
 
 
 class FrameError(Exception):
@@ -157,15 +178,20 @@ class FrameReader:
 
     def receive(self, data: bytes) -> List[Frame]:
         """Takes the next bytes of the stream; returns the frames that are complete now."""
+        frames: List[Frame] = []
         if self.wanted:
             self._parts.append(data)
             if len(data) < self.wanted:
                 self.wanted -= len(data)
                 return []
-            data = b"".join(self._parts)
+            large = _take_large(self._parts)
+            if large is None:
+                data = b"".join(self._parts)
+            else:
+                frame, data = large
+                frames.append(frame)
             self._parts.clear()
             self.wanted = 0
-        frames: List[Frame] = []
         position = 0
         size = len(data)
         wanted = start = HEADER_SIZE
@@ -187,6 +213,26 @@ class FrameReader:
             self._parts.append(data[position:] if position else data)
             self.wanted = position + wanted - size
         return frames
+
+
+def _take_large(parts: List[bytes]) -> Optional[Tuple[Frame, bytes]]:
+    """The large REQUEST without flags that ``parts`` begin with, and what follows it; None if they
+    do not begin with one, or if it is not complete."""
+    first = parts[0]
+    if len(first) < HEADER_SIZE + 4:
+        return None
+    length, word, stream = _unpack_words(first, 0)
+    if word != REQUEST or not stream or not _LARGE <= length <= MAX_PAYLOAD:
+        return None
+    body = HEADER_SIZE + 4 + unpack_u32(first, HEADER_SIZE)[0]
+    last = parts[-1]
+    # What follows it is in the last part, because that is the one which completed the frame.
+    used = HEADER_SIZE + length - sum(map(len, parts)) + len(last)
+    if body > len(first) or used > len(last):
+        return None
+    data = LargeRequest(first[:body])
+    data.body = b"".join((memoryview(first)[body:], *parts[1:-1], memoryview(last)[:used]))
+    return (REQUEST, 0, stream, data, HEADER_SIZE, body), last[used:]
 
 
 def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> Tuple[int, int]:

@@ -22,11 +22,13 @@ def patch() -> None:
         from gevent import monkey
     except ImportError as error:
         if _is_missing(error):
-            raise LoadError(_advice("which is not installed")) from None
-        raise LoadError(_advice(f"which cannot be imported: {error}")) from error
+            raise LoadError("MONO2006", _advice("which is not installed")) from None
+        raise LoadError("MONO2006", _advice(f"which cannot be imported: {error}")) from error
     if _version_of(gevent) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
-        raise LoadError(_advice(f"version {oldest} or newer; here is {gevent.__version__}"))
+        raise LoadError(
+            "MONO2006", _advice(f"version {oldest} or newer; here is {gevent.__version__}")
+        )
     monkey.patch_all()
 
 

@@ -16,6 +16,7 @@ from typing import Any, Callable, Deque, List, Tuple
 from gevent import Greenlet, get_hub, getcurrent  # type: ignore[import-not-found]
 from gevent.hub import Waiter  # type: ignore[import-not-found]
 
+from .codes import coded
 from . import exit_status, frames, greenlets
 from .channel import Service, forget_below
 from .exchange import Exchange
@@ -54,6 +55,7 @@ class GeventWorker(SoloWorker):
         self._hub_waker = loop.async_()
         self._thread = get_ident()
         self._late: Deque[int] = deque()  # streams that ran out of time
+        self._complete: Deque[Exchange] = deque()  # those that the lender has ended
         self._ended = Waiter(self._hub)
         self._beginning = False  # the hub begins what is in the queue
         # The greenlet for the next request, if there is one: see _serve_requests.
@@ -76,7 +78,8 @@ class GeventWorker(SoloWorker):
                 # gevent raises here what ends a program (SystemExit) if a greenlet of the
                 # application raises it. As in a thread, only that greenlet ends.
                 name = type(error).__name__
-                print(f"monoceros worker: a greenlet raised {name}", file=sys.__stderr__)
+                text = coded("MONO5012", f"monoceros worker: a greenlet raised {name}")
+                print(text, file=sys.__stderr__)
 
     # The hub. These run in its greenlet, which must not wait.
 
@@ -91,6 +94,8 @@ class GeventWorker(SoloWorker):
     def _woken(self) -> None:
         while self._late:
             self._interrupt(self._late.popleft())
+        while self._complete:
+            self._make_ready(self._complete.popleft())
         if self._stopping:
             # Nothing more will come than what has arrived.
             self._read_channel()
@@ -284,6 +289,13 @@ class GeventWorker(SoloWorker):
 
     # The control channel's thread.
 
+    def request_greenlets(self) -> List[Any]:
+        return [exchange.owner.greenlet for exchange in list(self._tracked.values())]
+
+    def sent(self, exchange: Exchange) -> None:
+        self._complete.append(exchange)
+        self._hub_waker.send()
+
     def _stop_if_idle(self) -> None:
         self._hub_waker.send()
 
@@ -295,7 +307,8 @@ class GeventWorker(SoloWorker):
         if frame is None:  # it runs at this moment
             frame = sys._current_frames().get(self._thread)
         stack = format_stack(frame)
-        exchange._log(frames.ERROR, f"the request runs longer than the timeout\n{stack}")
+        text = f"the request runs longer than the timeout\n{stack}"
+        exchange._log(frames.ERROR, coded("MONO4011", text))
         self.outbox.flush()
         self._late.append(stream)
         self._hub_waker.send()

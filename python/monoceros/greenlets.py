@@ -41,21 +41,26 @@ def show() -> None:
 
 def describe() -> str:
     """The stacks of waiting greenlets, in the form of faulthandler."""
-    kind = attribute(sys.modules.get("greenlet"), "greenlet")
-    if not isinstance(kind, type):
-        return ""
-    waiting = list(_main)
-    waiting += [
-        each for each in gc.get_objects() if issubclass(type(each), kind) and each not in waiting
-    ]
     parts = []
-    for each in waiting[:_MOST_GREENLETS]:
+    for each in waiting_greenlets()[:_MOST_GREENLETS]:
         frame = attribute(each, "gr_frame")
         if frame is not None:
             parts.append(
                 f"Greenlet 0x{id(each):016x} (most recent call first):\n{describe_stack(frame)}\n"
             )
     return "".join(parts)
+
+
+def waiting_greenlets() -> List[Any]:
+    """All greenlets: those that wait have a ``gr_frame``. Looks at each object that the garbage
+    collector knows."""
+    kind = attribute(sys.modules.get("greenlet"), "greenlet")
+    if not isinstance(kind, type):
+        return []
+    main = set(map(id, _main))
+    return _main + [
+        each for each in gc.get_objects() if issubclass(type(each), kind) and id(each) not in main
+    ]
 
 
 def _getcurrent() -> Optional[Callable[[], Any]]:

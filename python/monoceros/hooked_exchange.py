@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Type
 
+from .codes import coded
 from . import frames
 from .environ import Environ
 from .exchange import Exchange
@@ -94,7 +95,7 @@ class HookedExchange(Exchange):
             )
         except BaseException as error:
             text = f"{request.method} {request.uri}: post_request raised\n{format_error(error)}"
-            outbox.put(frames.pack_log(frames.ERROR, self.stream, text))
+            outbox.put(frames.pack_log(frames.ERROR, self.stream, coded("MONO5501", text)))
             outbox.flush()
 
 

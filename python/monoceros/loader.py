@@ -10,6 +10,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from .codes import coded
 from .stranger import (
     attribute,
     cause_of,
@@ -35,13 +36,19 @@ def _interpreter_advice(error: BaseException) -> str:
     # If the package exists and lacks a module, its version is wrong, not the interpreter.
     if not name or (inner and top in sys.modules):
         return ""
-    return f"{interpreter_name()} finds no module {name!r}. {_OTHER_INTERPRETER}"
+    return f"{interpreter_name()} finds no module {name!r}. {_what_to_do()}"
 
 
-_OTHER_INTERPRETER = (
-    "If another interpreter has it, start with --python PATH, "
-    "or in an activated virtual environment"
-)
+def _what_to_do() -> str:
+    # In the Python package, the server is for the interpreter that it was installed with.
+    server = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if os.path.basename(server) == "_server":
+        return "Install what has it into the same environment, beside monoceros"
+    return (
+        "If another interpreter has it, name that one (--python PATH; the option python of "
+        "pythonApp), or start in an activated virtual environment"
+    )
+
 
 #: Called with an error of the application. Returns a sentence above its traceback on what to do, or
 #: "". An embedded worker, whose modules come from other places, replaces it.
@@ -68,6 +75,9 @@ class LoadError(Exception):
 
     code = "application-not-loaded"
 
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(coded(code, text))
+
 
 def load(reference: str) -> Callable[..., Any]:
     """Imports the application that ``reference`` names. Raises LoadError.
@@ -79,7 +89,9 @@ def load(reference: str) -> Callable[..., Any]:
     _check_module_name(reference, module_name, expression)
     if colon and not expression.strip():
         raise LoadError(
-            f"application {reference!r}: nothing follows the colon; write {module_name}:application"
+            "MONO2004",
+            f"application {reference!r}: nothing follows the colon; "
+            f"write {module_name}:application",
         )
     target = _parse(reference, expression) if colon else None
     module = _import(reference, module_name)
@@ -92,9 +104,9 @@ def load(reference: str) -> Callable[..., Any]:
         try:
             found = getattr(found, name)
         except AttributeError:
-            near = _near(found, name, module_name)
+            near = _other_file(module) or _near(found, name, module_name)
             raise LoadError(
-                f"application {reference!r}: {where} has no attribute {name!r}{near}"
+                "MONO2002", f"application {reference!r}: {where} has no attribute {name!r}{near}"
             ) from None
         except BaseException as error:
             raise load_failure(reference, error) from None
@@ -102,7 +114,8 @@ def load(reference: str) -> Callable[..., Any]:
     if call is not None:
         if not callable(found):
             raise LoadError(
-                f"application {reference!r}: {where} is {describe(found)} and cannot be called"
+                "MONO2005",
+                f"application {reference!r}: {where} is {describe(found)} and cannot be called",
             )
         try:
             found = found(*call[0], **call[1])
@@ -111,8 +124,9 @@ def load(reference: str) -> Callable[..., Any]:
         where = f"what {'.'.join(names)}() returned"
     if not callable(found):
         raise LoadError(
+            "MONO2005",
             f"application {reference!r}: {where} is {describe(found)}, not a callable; "
-            "a WSGI application is called with (environ, start_response)"
+            "a WSGI application is called with (environ, start_response)",
         )
     return found  # type: ignore[no-any-return]
 
@@ -120,27 +134,32 @@ def load(reference: str) -> Callable[..., Any]:
 def _check_module_name(reference: str, name: str, expression: str) -> None:
     if not name:
         raise LoadError(
-            f"application {reference!r}: no module before the colon; write module:application"
+            "MONO2004",
+            f"application {reference!r}: no module before the colon; write module:application",
         )
     if name.endswith(".py") or "/" in name or os.sep in name:
         path = os.path.normpath(name[:-3] if name.endswith(".py") else name)
         dotted = ".".join(part for part in path.split(os.sep) if part not in ("", ".", ".."))
         better = f"{dotted}:{expression}" if expression else dotted
         raise LoadError(
-            f"application {reference!r}: {name!r} is a path; "
-            f"write the module as Python imports it: {better}"
+            "MONO2004",
+            f"application {reference!r}: {name!r} is a path{_script_file(name, expression)}; "
+            f"write the module as Python imports it: {better}",
         )
     if not all(part.isidentifier() for part in name.split(".")):
-        raise LoadError(f"application {reference!r}: {name!r} is not the name of a Python module")
+        raise LoadError(
+            "MONO2004", f"application {reference!r}: {name!r} is not the name of a Python module"
+        )
 
 
 def _parse(
     reference: str, expression: str
 ) -> Tuple[List[str], Optional[Tuple[List[Any], Dict[str, Any]]]]:
     wrong = LoadError(
+        "MONO2004",
         f"application {reference!r}: {expression!r} is neither a name (app, package.app) "
         "nor a call with literal arguments "
-        '(create_app(), create_app("production", debug=False))'
+        '(create_app(), create_app("production", debug=False))',
     )
     try:
         node: ast.expr = ast.parse(expression.strip(), mode="eval").body
@@ -181,7 +200,7 @@ def _import(reference: str, name: str) -> Any:
             and (name == missing or name.startswith(missing + "."))
             and not _raised_inside(error)
         ):
-            raise LoadError(_missing(reference, name, missing)) from None
+            raise LoadError("MONO2001", _missing(reference, name, missing)) from None
         raise load_failure(reference, error) from None
     except BaseException as error:
         raise load_failure(reference, error) from None
@@ -215,16 +234,27 @@ def _missing(reference: str, name: str, missing: str) -> str:
             f"application {reference!r}: package {parent!r} has no module {last!r} "
             f"(looked in {places})"
         )
-    hint = ""
+    hint = _script_file(name, reference[len(name) + 1 :])
     if "." in name and ":" not in reference:
         head, _, tail = name.rpartition(".")
         hint = f"; for an attribute of a module write {head}:{tail}"
     places = _listed(sys.path) or "nowhere, sys.path is empty"
     if advise is _interpreter_advice:
-        by = f"looked in {places} with {interpreter_name()}). {_OTHER_INTERPRETER}"
+        by = f"looked in {places} with {interpreter_name()}). {_what_to_do()}"
     else:
         by = f"looked in {places} with the embedded Python)"
     return f"application {reference!r}: there is no module {missing!r}{hint} ({by}"
+
+
+def _script_file(name: str, expression: str) -> str:
+    """Says how to serve a file of TypeScript or JavaScript of that name, if there is one."""
+    for suffix in (".ts", ".mts", ".js", ".mjs"):
+        if os.path.isfile(name + suffix):
+            path = os.path.join(os.curdir, os.path.normpath(name + suffix))
+            return (
+                f"; to serve {name + suffix}, write {path}{':' if expression else ''}{expression}"
+            )
+    return ""
 
 
 def _listed(places: Any) -> str:
@@ -246,13 +276,27 @@ def _default(reference: str, module: Any) -> Callable[..., Any]:
             return found  # type: ignore[no-any-return]
         if found is not None:
             raise LoadError(
+                "MONO2005",
                 f"application {reference!r}: {name!r} of module {reference!r} "
-                f"is {describe(found)}, not a callable"
+                f"is {describe(found)}, not a callable",
             )
+    near = _other_file(module) or _near(module, "application", reference)
     raise LoadError(
+        "MONO2002",
         f"application {reference!r}: module {reference!r} has neither 'application' nor 'app'"
-        f"{_near(module, 'application', reference)}; name the callable, as in {reference}:NAME"
+        f"{near}; name the callable, as in {reference}:NAME",
     )
+
+
+def _other_file(module: Any) -> str:
+    """Says so if Python has a module of that name, which hides the file that is meant: site.py."""
+    name, file = attribute(module, "__name__"), attribute(module, "__file__")
+    if type(name) is not str or type(file) is not str:
+        return ""
+    meant = os.path.abspath(os.path.join(*name.split(".")) + ".py")
+    if not os.path.isfile(meant) or os.path.realpath(meant) == os.path.realpath(file):
+        return ""
+    return f"; it is {file}, and {meant} cannot be imported by that name: give it another one"
 
 
 def _near(holder: Any, name: str, module: str) -> str:
@@ -269,4 +313,5 @@ def load_failure(reference: str, error: BaseException) -> LoadError:
     hide_imports(error)
     # The last line is that of the traceback.
     what = [f"application {reference!r} could not be loaded", advise(error)]
-    return LoadError(". ".join(line for line in what if line) + "\n" + format_error(error))
+    text = ". ".join(line for line in what if line) + "\n" + format_error(error)
+    return LoadError("MONO2003", text)

@@ -12,6 +12,7 @@ import os
 import signal
 from typing import Any, Dict, Mapping, Optional, Union
 
+from .codes import coded
 from .loader import LoadError
 from .server_log import ACCESS_LOGGER, ERROR_LOGGER, EntryHandler
 from .stranger import describe
@@ -53,9 +54,13 @@ def configure_logging(options: Mapping[str, Any], own: Optional[Dict[str, Any]] 
             with open(path, encoding="utf-8") as file:
                 dictionary = json.load(file)
         except (OSError, ValueError) as error:
-            raise LoadError(f"logconfig_json: cannot read {path}: {_reason(error)}") from error
+            raise LoadError(
+                "MONO1112", f"logconfig_json: cannot read {path}: {_reason(error)}"
+            ) from error
         if not isinstance(dictionary, dict):
-            raise LoadError(f"logconfig_json: {path} has {describe(dictionary)}, not an object")
+            raise LoadError(
+                "MONO1112", f"logconfig_json: {path} has {describe(dictionary)}, not an object"
+            )
         _apply("logconfig_json", dictionary)
     elif options.get("file"):
         _apply_file(options["file"])
@@ -69,17 +74,17 @@ def _apply(name: str, dictionary: Mapping[str, Any]) -> None:
     try:
         logging.config.dictConfig({**_DEFAULTS, **dictionary})
     except Exception as error:
-        raise LoadError(f"{name} is not valid: {_chain(error)}") from None
+        raise LoadError("MONO1112", f"{name} is not valid: {_chain(error)}") from None
 
 
 def _apply_file(path: str) -> None:
     if not os.path.exists(path):
-        raise LoadError(f"logconfig: {path} does not exist")
+        raise LoadError("MONO1112", f"logconfig: {path} does not exist")
     defaults = {"__file__": path, "here": os.path.dirname(path)}
     try:
         logging.config.fileConfig(path, defaults=defaults, disable_existing_loggers=False)
     except Exception as error:
-        raise LoadError(f"logconfig: {path} is not valid: {_chain(error)}") from None
+        raise LoadError("MONO1112", f"logconfig: {path} is not valid: {_chain(error)}") from None
 
 
 def _chain(error: BaseException) -> str:
@@ -114,6 +119,7 @@ def reopen_files() -> None:
                 handler.close()
                 handler.stream = handler._open()
         except OSError as error:
-            logging.getLogger(ERROR_LOGGER).error("Cannot reopen a log: %s", format_error(error))
+            text = f"Cannot reopen a log: {format_error(error)}"
+            logging.getLogger(ERROR_LOGGER).error("%s", coded("MONO8001", text))
         finally:
             handler.release()

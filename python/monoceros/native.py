@@ -7,6 +7,7 @@ worker uses the functions of this module."""
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import threading
@@ -17,7 +18,16 @@ from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 #: The class of the channels' sockets, which block their thread.
 Socket = socket.socket
 sleep = time.sleep
+# With gevent, the hub closes a descriptor some time later.
+close = os.close
+write = os.write
+writev = getattr(os, "writev", None)
+sendfile = getattr(os, "sendfile", None)
 perf_counter = time.perf_counter
+#: The embedded Python has one thread, and no clock for it.
+thread_time = getattr(time, "thread_time", time.process_time)
+#: The thread that imports this module: the one that serves, or that reads what others serve.
+main_thread = get_ident()
 
 _Wait = Callable[[Sequence[Any], Optional[float]], None]
 

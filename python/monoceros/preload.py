@@ -18,6 +18,7 @@ from signal import set_wakeup_fd
 from signal import signal as set_handler
 from typing import Any, Dict, Optional, Union
 
+from .codes import coded
 from . import exit_status, frames
 from .channel import receive_some
 from .entries import Entries
@@ -65,11 +66,12 @@ def main() -> int:
         )
         warning = starts.warning()
         if warning is not None:
-            channels.send(frames.pack_log(frames.WARNING, 0, warning))
+            channels.send(frames.pack_log(frames.WARNING, 0, coded("MONO5007", warning)))
         gc.collect()
         end = _Parent(channels).serve()
     except FrameError as error:
-        print(f"monoceros preload parent: the acceptor sent {error}", file=sys.__stderr__)
+        text = coded("MONO5011", f"monoceros preload parent: the acceptor sent {error}")
+        print(text, file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
     if isinstance(end, int):
         return end
@@ -137,7 +139,7 @@ class _Parent:
         """Returns the channels of the worker in the worker, and None in the parent."""
         ends = _Ends()
         try:
-            ends.open(request["socket"], request["ledger"])
+            ends.open(request["socket"], request["ledger"], request.get("lending"))
             _flush()
             gc.freeze()
             with warnings.catch_warnings():
@@ -215,15 +217,21 @@ class _Ends:
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
         self._ledger = -1
+        self._lending: Optional[socket.socket] = None
 
-    def open(self, path: str, ledger: str) -> None:
+    def open(self, path: str, ledger: str, lending: Optional[str]) -> None:
         """Connects to the acceptor four times: for the data channel, the control channel, standard
-        output and standard error, in this order. Raises OSError."""
+        output and standard error, in this order. With ``lending``, listens there for the acceptor,
+        which lends clients' sockets. Raises OSError."""
         for _ in range(4):
             end = Socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._sockets.append(end)
             end.connect(path)
         self._ledger = os.open(ledger, os.O_RDWR | os.O_CLOEXEC)
+        if lending is not None:
+            self._lending = Socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._lending.bind(lending)
+            self._lending.listen(1)
 
     def take(self) -> Channels:
         """In the worker: standard output and standard error are its own from now on."""
@@ -232,12 +240,14 @@ class _Ends:
         os.dup2(errors.fileno(), 2)
         output.close()
         errors.close()
-        return Channels.of(data.detach(), control.detach(), self._ledger)
+        return Channels.of(data.detach(), control.detach(), self._ledger, self._lending)
 
     def close(self) -> None:
         """In the parent, which does not need them."""
         for end in self._sockets:
             end.close()
+        if self._lending is not None:
+            self._lending.close()
         if self._ledger >= 0:
             os.close(self._ledger)
 
@@ -245,7 +255,10 @@ class _Ends:
 def _read_fork(payload: bytes) -> Dict[str, str]:
     try:
         value: Any = json.loads(payload.decode("utf-8"))
-        return {name: str(value[name]) for name in ("socket", "ledger")}
+        request = {name: str(value[name]) for name in ("socket", "ledger")}
+        if "lending" in value:
+            request["lending"] = str(value["lending"])
+        return request
     except (ValueError, KeyError, TypeError) as error:
         raise FrameError(f"cannot read FORK: {type(error).__name__}: {error}") from error
 

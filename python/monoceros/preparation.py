@@ -58,6 +58,6 @@ def _run(location: str, directory: str) -> Configuration:
         os.chdir(directory)
         return read_configuration(location)
     except ConfigurationError as error:
-        raise LoadError(str(error)) from error
+        raise LoadError("MONO1106", str(error)) from error
     except OSError as error:
-        raise LoadError(f"chdir {directory!r}: {error.strerror}") from error
+        raise LoadError("MONO2007", f"chdir {directory!r}: {error.strerror}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from .codes import coded
 from . import frames
 from .carrier import Carrier
 from .environ import Environ
@@ -36,7 +37,9 @@ class Reporter:
                 "This is logged only once; with --strict, it is an error"
             )
             self.carrier.outbox.put(
-                frames.pack_json(frames.VIOLATION, 0, {"rule": rule, "text": text})
+                frames.pack_json(
+                    frames.VIOLATION, 0, {"rule": rule, "text": coded("MONO4005", text)}
+                )
             )
 
     def _admit_bytes(self, value: Any, what: str, place: Optional[str] = None) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from . import frames
 from .carrier import Carrier
@@ -32,6 +32,7 @@ class ResponseSender(Reporter):
     _sealed: Optional[bytes] = None  # the HEAD frame, if it has the whole body
     _complete_at = 0.0
     _head_only = False
+    _offer: Any = None  # to send the rest on a lent socket
 
     def __init__(self, carrier: Carrier, stream: int) -> None:
         self.carrier = carrier
@@ -39,7 +40,9 @@ class ResponseSender(Reporter):
         self.granted = carrier.window
 
     def has_credit(self) -> bool:
-        """True if at least one byte of body may be sent."""
+        """True if at least one byte of body may be sent, by frames."""
+        if self._offer is not None:
+            return bool(self._offer.declined or self._offer.complete)
         return self.granted > self.spent
 
     def _put(self, chunk: bytes) -> None:

@@ -210,6 +210,11 @@ class SerialWorker(Carrier):
             if exchange is not None:
                 exchange.granted += frames.unpack_u32(data, start)[0]
                 self._make_ready(exchange)
+        elif kind == frames.DECLINE:
+            exchange = self._tracked.get(stream)
+            if exchange is not None and exchange._offer is not None:
+                exchange._offer.declined = True
+                self._make_ready(exchange)
         elif kind == frames.CANCEL:
             self._cancel(stream)
             exchange = self._tracked.get(stream)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional
 
+from .codes import coded
+
 if TYPE_CHECKING:
     from .statsd import StatsdClient
 
@@ -59,9 +61,8 @@ def send_metrics(options: Mapping[str, Any]) -> None:
     try:
         EntryHandler.statsd = StatsdClient(options)
     except OSError as error:
-        logging.getLogger(ERROR_LOGGER).warning(
-            "Metrics of log records are not sent: %s", error.strerror or error
-        )
+        text = f"Metrics of log records are not sent: {error.strerror or error}"
+        logging.getLogger(ERROR_LOGGER).warning("%s", coded("MONO8101", text))
 
 
 def give_handlers(level: str) -> None:

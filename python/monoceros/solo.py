@@ -14,6 +14,7 @@ from typing import Deque, List, NoReturn
 
 from . import exit_status, frames, greenlets
 from .channel import Pipe, Service, receive_some, send_gathered
+from .codes import coded
 from .exchange import Exchange
 from .frames import Frame, FrameReader, FrameError
 from .native import allocate_lock, sleep, start_thread
@@ -100,13 +101,9 @@ class SoloWorker(SerialWorker):
                 self._lose()
 
     def _give_up(self, error: FrameError) -> NoReturn:
+        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
         try:
-            write(
-                2,
-                f"monoceros worker: the acceptor sent {error}\n".encode(
-                    "utf-8", "backslashreplace"
-                ),
-            )
+            write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
         finally:
             _exit(exit_status.PROTOCOL_ERROR)
 
@@ -131,19 +128,27 @@ class SoloWorker(SerialWorker):
         waiting = poll()
         waiting.register(self._control.fileno(), POLLIN)
         waiting.register(self._wake_control.number, POLLIN)
+        lender = self.lender
+        if lender is not None:
+            lender.poll_with(waiting)
         while True:
-            for number, _ in waiting.poll(Watcher.TICK * 1000 if self.outbox.watched else None):
+            ticks = self.outbox.watched or (lender is not None and lender.waits)
+            for number, _ in waiting.poll(Watcher.TICK * 1000 if ticks else None):
+                if lender is not None and lender.act(number):
+                    continue
                 if number == self._wake_control.number:
                     self._wake_control.drain()
                     continue
                 received = receive_some(self._control, reader)
                 if received is None:
                     return
-                for kind, _, stream, _, _, _ in received:
+                for kind, _, stream, data, start, end in received:
                     if kind == frames.RECALL:
                         self._recall()
                     elif kind == frames.CANCEL:
                         self._cancel(stream)
+                        if lender is not None:
+                            lender.cancel(stream)
                     elif kind == frames.STOP:
                         self._stopping = True
                         self._stop_if_idle()
@@ -151,11 +156,21 @@ class SoloWorker(SerialWorker):
                         self._time_out(stream)
                     elif kind == frames.PRINT_STACKS:
                         greenlets.show()
+                    elif kind == frames.INSPECT:
+                        self._inspect(data[start:end])
                     # GET_STACKS may arrive when the application has just been loaded.
                     elif kind != frames.GET_STACKS:
                         raise FrameError(f"a frame of type 0x{kind:02x} on the control channel")
             if self.outbox.watched:
                 watcher.tick()
+            if lender is not None and lender.waits:
+                lender.look()
+
+    def sent(self, exchange: Exchange) -> None:
+        exchange._end()
+        self._forget(exchange)
+        if self._stopping:
+            self._stop_if_idle()
 
     def _stop_if_idle(self) -> None:
         if self._idle and not self._tracked and not self._queue:

@@ -34,6 +34,9 @@ class Startup(NamedTuple):
     #: case.
     file_headers: List[str] = []
     reload: bool = False
+    #: For how many milliseconds a client may take nothing of its response while its socket is lent;
+    #: 0 if the acceptor lends no sockets.
+    lend: float = 0
     #: Where the configuration is whose hooks run in the worker, and what they get; None if there
     #: are none.
     config: Optional[Dict[str, Any]] = None
@@ -61,6 +64,7 @@ def read_startup(payload: bytes) -> Startup:
             strict=value.get("strict", False),
             file_headers=value.get("file_headers") or [],
             reload=value.get("reload", False),
+            lend=value.get("lend", 0),
             config=value.get("config"),
             name=value.get("name"),
             logging=value.get("logging"),
@@ -73,6 +77,7 @@ def read_startup(payload: bytes) -> Startup:
         ("worker_class", str),
         ("window", int),
         ("graceful_timeout", (int, float)),
+        ("lend", (int, float)),
     ):
         if not isinstance(getattr(startup, field), kind):
             raise FrameError(f"a START whose {field!r} is {getattr(startup, field)!r}")
@@ -118,7 +123,7 @@ def enter(startup: Startup) -> None:
     try:
         enter_directory(startup)
     except OSError as error:
-        raise LoadError(f"chdir {startup.chdir!r}: {error.strerror}") from error
+        raise LoadError("MONO2007", f"chdir {startup.chdir!r}: {error.strerror}") from error
 
 
 def introduce(startup: Startup, pid: int, files: Optional[List[str]] = None) -> Dict[str, Any]:

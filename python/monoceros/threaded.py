@@ -91,12 +91,16 @@ class ThreadedWorker(Carrier):
         descriptors = poll()
         for number in (data, control, self._wake.number):
             descriptors.register(number, POLLIN)
+        lender = self.lender
+        if lender is not None:
+            lender.poll_with(descriptors)
         # Greenlets that the application started on import belong to this thread.
         let_run = cooperative_wait()
         while True:
             with self.lock:
                 idle = not self._queue and not self._exchanges and not from_data.wanted
-            patience = 0 if idle and self._stopping else _TICK if self.outbox.watched else None
+            ticks = self.outbox.watched or (lender is not None and lender.waits)
+            patience = 0 if idle and self._stopping else _TICK if ticks else None
             if let_run is not None and patience != 0:
                 let_run((data, control, self._wake.number), patience)
                 patience = 0
@@ -127,10 +131,12 @@ class ThreadedWorker(Carrier):
                         return self._leave()
                     for frame in received:
                         self._obey(frame)
-                else:
+                elif lender is None or not lender.act(number):
                     self._wake.drain()
             if self.outbox.watched:
                 watcher.tick()
+            if lender is not None and lender.waits:
+                lender.look()
 
     # The threads.
 
@@ -227,6 +233,14 @@ class ThreadedWorker(Carrier):
         self._exchanges[stream] = exchange
         return exchange
 
+    def sent(self, exchange: Exchange) -> None:
+        with self.lock:
+            # Otherwise its runner is about to see that it has ended.
+            if exchange.suspended:
+                exchange._end()
+                self._exchanges.pop(exchange.stream, None)
+                self._bodies.pop(exchange.stream, None)
+
     # For the exchanges, in their threads.
 
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
@@ -262,6 +276,10 @@ class ThreadedWorker(Carrier):
             if exchange is not None:
                 exchange.granted += frames.unpack_u32(data, start)[0]
                 self._make_ready(exchange)
+        elif kind == frames.DECLINE:
+            if exchange is not None and exchange._offer is not None:
+                exchange._offer.declined = True
+                self._make_ready(exchange)
         elif kind == frames.CANCEL:
             self._cancel(stream)
         elif kind == frames.BODY:
@@ -275,16 +293,20 @@ class ThreadedWorker(Carrier):
 
     def _obey(self, frame: Frame) -> None:
         """Handles a frame of the control channel; takes the lock itself."""
-        kind, _, stream, _, _, _ = frame
+        kind, _, stream, data, start, end = frame
         if kind == frames.RECALL:
             self._recall()
         elif kind == frames.CANCEL:
             with self.lock:
                 self._cancel(stream)
+            if self.lender is not None:
+                self.lender.cancel(stream)
         elif kind == frames.STOP:
             self._stopping = True
         elif kind == frames.PRINT_STACKS:
             greenlets.show()
+        elif kind == frames.INSPECT:
+            self._inspect(data[start:end])
         elif kind != frames.GET_STACKS:  # may arrive when the application has just been loaded
             raise FrameError(f"a frame of type 0x{kind:02x} on the control channel")
 

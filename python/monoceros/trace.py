@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from types import FrameType, GeneratorType, TracebackType
-from typing import Any, Callable, List, Optional
+from types import CodeType, FrameType, GeneratorType, TracebackType
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from .stranger import attribute, cause_of, has_type, type_name
 
@@ -60,8 +60,26 @@ def format_stack(frame: Optional[FrameType]) -> str:
         if not _is_server(frame.f_code.co_filename):
             entries.append((frame, frame.f_lineno))
         frame = frame.f_back
-    stack = traceback.StackSummary.extract(iter(reversed(entries)))
+    return _format(traceback.StackSummary.extract(iter(reversed(entries))))
+
+
+def format_entries(entries: Sequence[Tuple[CodeType, int]]) -> str:
+    """A stack of functions and their lines, given innermost first, in the form of a traceback."""
+    stack = traceback.StackSummary.from_list(
+        traceback.FrameSummary(code.co_filename, line, code.co_name)
+        for code, line in reversed(entries)
+    )
+    return _format(stack)
+
+
+def _format(stack: traceback.StackSummary) -> str:
     return "Stack (most recent call last):\n" + "".join(stack.format()).rstrip("\n")
+
+
+def slow_request(seconds: float, stack: str) -> str:
+    """What is logged about a request that has run for long. The acceptor looks for the stack behind
+    these words (``slow-requests.ts``)."""
+    return f"has run for {seconds:.1f} s (slow_request). {stack}"
 
 
 def calling_place() -> str:

@@ -14,6 +14,7 @@ from typing import Any, Callable, List, MutableSequence, NamedTuple, TYPE_CHECKI
 
 from . import exit_status, frames
 from .channel import Service
+from .codes import coded
 from .cooperative import CooperativeWorker
 from .entries import Entries
 from .environ import make_template
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 DATA = 3
 CONTROL = 4
 LEDGER = 5
+#: Only if START has ``lend``.
+LENDING = 6
 
 
 class Channels(NamedTuple):
@@ -44,12 +47,16 @@ class Channels(NamedTuple):
     data: socket.socket
     control: socket.socket
     ledger: int
+    #: Of a forked worker: where the acceptor has connected to lend clients' sockets.
+    lending: socket.socket | None = None
 
     @classmethod
-    def of(cls, data: int, control: int, ledger: int) -> Channels:
+    def of(
+        cls, data: int, control: int, ledger: int, lending: socket.socket | None = None
+    ) -> Channels:
         """Takes the descriptors for this process alone: no process that the application starts or
         forks keeps the channels open after the worker's end."""
-        channels = cls(_take_socket(data), _take_socket(control), ledger)
+        channels = cls(_take_socket(data), _take_socket(control), ledger, lending)
         os.set_inheritable(ledger, False)
         os.register_at_fork(after_in_child=channels.close)
         return channels
@@ -58,6 +65,18 @@ class Channels(NamedTuple):
         """Closes both channels, which also may have been closed before."""
         self.data.close()
         self.control.close()
+        if self.lending is not None:
+            self.lending.close()
+
+    def lending_channel(self) -> socket.socket:
+        """The lending channel, which there is if START has ``lend``."""
+        listener = self.lending
+        if listener is None:
+            return _take_socket(LENDING)
+        # Not accept(): with gevent, that makes a socket of gevent.
+        number, _ = cast(Any, listener)._accept()
+        listener.close()
+        return _take_socket(number)
 
     def send(self, frame: bytes) -> None:
         """Sends a frame to an acceptor that may be gone, which the control channel shows too."""
@@ -108,7 +127,8 @@ def run(channels: Channels, load: Callable[[Startup, Channels], Loaded | None]) 
             return exit_status.NOT_LOADED
         return _serve(startup, loaded, channels, ledger)
     except FrameError as error:
-        print(f"monoceros worker: the acceptor sent {error}", file=sys.__stderr__)
+        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
+        print(text, file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
 
 
@@ -118,7 +138,12 @@ def show_title(role: str, startup: Startup) -> None:
 
 
 def settle() -> None:
-    """Makes the process ready to load an application: its output and its signals."""
+    """Makes the process ready to load an application: its output, its signals and its
+    environment."""
+    # A program of Node.js that the application starts would take this channel for its own.
+    os.environ.pop("NODE_CHANNEL_SERIALIZATION_MODE", None)
+    if os.environ.pop("NODE_CHANNEL_FD", None) is not None:
+        os.set_inheritable(LENDING, False)
     _settle_output()
     _settle_signals()
 
@@ -176,6 +201,9 @@ def _serve(
     if hooks is not None:
         service = hooks.service(service, ledger)
     worker = _worker(startup, service, channels)
+    # The hooks of an exchange run in its own thread, which a lender would not return to.
+    if startup.lend > 0 and hooks is None:
+        _lend(worker, startup.lend / 1000, channels)
     entries.through(worker.outbox)
     try:
         return worker.serve()
@@ -185,8 +213,16 @@ def _serve(
             hooks.served()
 
 
+def _lend(worker: SoloWorker | ThreadedWorker, patience: float, channels: Channels) -> None:
+    from .lending import Lender
+
+    if isinstance(worker, ThreadedWorker) and cooperative_wait() is not None:
+        return  # its main thread does not poll
+    worker.lend_from(Lender(channels.lending_channel(), patience, worker.outbox, worker.sent))
+
+
 def _worker(startup: Startup, service: Service, channels: Channels) -> SoloWorker | ThreadedWorker:
-    data, control, _ = channels
+    data, control = channels.data, channels.control
     if startup.worker_class == "gevent":
         from .gevent_worker import GeventWorker
 

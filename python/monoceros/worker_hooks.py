@@ -7,6 +7,7 @@ import os
 import signal
 from typing import Any, Callable, Dict, MutableSequence, Optional
 
+from .codes import coded
 from . import frames
 from .channel import Service
 from .configuration import Configuration
@@ -136,7 +137,7 @@ class WorkerHooks:
         try:
             hook(*arguments)
         except BaseException as error:
-            raise LoadError(f"The hook {name} raised\n{format_error(error)}") from None
+            raise LoadError("MONO5501", f"The hook {name} raised\n{format_error(error)}") from None
 
     def _call(self, name: str, *arguments: Any) -> None:
         hook = self._hooks.get(name)
@@ -147,7 +148,8 @@ class WorkerHooks:
             hook(*arguments)
         # A hook may raise anything, also SystemExit: the worker decides when it ends.
         except BaseException as error:
-            self._entries.write(frames.ERROR, f"The hook {name} raised\n{format_error(error)}")
+            text = f"The hook {name} raised\n{format_error(error)}"
+            self._entries.write(frames.ERROR, coded("MONO5501", text))
         finally:
             returned()
 
@@ -163,5 +165,6 @@ class WorkerHooks:
         patience = min(_SUSPICIOUS, float(self.worker.cfg.graceful_timeout) / 2)
         if not returned.acquire(timeout=patience):
             self._entries.write(
-                frames.WARNING, f"The hook {name} has not returned for {patience:g} s"
+                frames.WARNING,
+                coded("MONO5502", f"The hook {name} has not returned for {patience:g} s"),
             )

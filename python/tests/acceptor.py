@@ -135,6 +135,8 @@ class Acceptor:
             file.write(textwrap.dedent(source))
         self.data, data = socket.socketpair()
         self.control, control = socket.socketpair()
+        #: Where clients' sockets are lent. The worker uses it if START has ``lend``.
+        self.lending, lending = socket.socketpair()
         # Blocking, because a socket with a timeout waits for a nearly empty buffer before it
         # sends.
         self._poll = select.poll()
@@ -144,7 +146,8 @@ class Acceptor:
         self.errors = tempfile.TemporaryFile()
         self.output = tempfile.TemporaryFile()
         high = [
-            fcntl.fcntl(end.fileno(), fcntl.F_DUPFD, 20) for end in (data, control, self.ledger)
+            fcntl.fcntl(end.fileno(), fcntl.F_DUPFD, 20)
+            for end in (data, control, self.ledger, lending)
         ]
 
         def place() -> None:
@@ -157,12 +160,15 @@ class Acceptor:
             stdout=self.output,
             stderr=self.errors,
             preexec_fn=place,
-            pass_fds=(3, 4, 5),
+            pass_fds=(3, 4, 5, 6),
+            # As Node.js does.
+            env={**os.environ, "NODE_CHANNEL_FD": "6"},
         )
         for number in high:
             os.close(number)
         data.close()
         control.close()
+        lending.close()
         self._buffer = b""
         self._kept: List[Received] = []
         self._next = 1
@@ -191,6 +197,7 @@ class Acceptor:
         """Ends the worker if it is still there, and leaves nothing behind."""
         self.data.close()
         self.control.close()
+        self.lending.close()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -221,6 +228,15 @@ class Acceptor:
     def window(self, stream: int, size: int) -> None:
         """Gives credit for that many bytes of response body."""
         self.send(frames.WINDOW, stream, frames.pack_u32(size))
+
+    def lend(self, stream: int, client: Optional[socket.socket], head: bytes = b"") -> None:
+        """Lends a client's socket; None sends the frame without one."""
+        frame = frames.pack(frames.LEND, 0, stream, head)
+        if client is None:
+            self.lending.sendall(frame)
+        else:
+            rights = struct.pack("i", client.fileno())
+            self.lending.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
 
     # Receiving.
 

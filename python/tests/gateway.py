@@ -24,6 +24,8 @@ class Gateway:
     frames together.
     """
 
+    lender = None
+
     def __init__(
         self,
         application: Callable[..., Any],
@@ -42,6 +44,7 @@ class Gateway:
         self.template = make_template(
             {"SERVER_SOFTWARE": "test"}, False, True, ErrorStream(self.errors)
         )
+        self.bases: Dict[bytes, Dict[str, Any]] = {}
         self.received: List[Received] = []
         self.log: List[str] = []
         self.sends = 0

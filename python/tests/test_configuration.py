@@ -114,7 +114,7 @@ class Mistakes(InFolder):
     def test_a_missing_file_is_told_in_one_line(self) -> None:
         with self.assertRaises(ConfigurationError) as caught:
             read_configuration("missing.py")
-        self.assertEqual(str(caught.exception), "'missing.py' does not exist")
+        self.assertEqual(str(caught.exception), "'missing.py' does not exist [MONO1104]")
 
     def test_a_hook_must_be_a_function_with_the_right_arguments(self) -> None:
         self.assertIn("post_fork is an int, not a function", self.refusal("post_fork = 1"))

@@ -8,7 +8,10 @@ import sys
 import tempfile
 import textwrap
 import unittest
-from typing import Dict
+from types import SimpleNamespace
+from typing import Dict, Tuple
+
+from monoceros.development import under_mounts
 
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -118,6 +121,42 @@ class LoadingTest(unittest.TestCase):
         self.assertIn("'app:app' could not be loaded", text)
         self.assertIn("ValueError: no such view", text)
         self.assertNotIn("development.py", text)
+
+
+class StaticFilesTest(unittest.TestCase):
+    """Django's handler of static files, in an application that is mounted."""
+
+    def answers(self, static_path: str, mount: str, path: str) -> Tuple[str, str]:
+        def handler(environ: Dict[str, str], _start_response: object) -> Tuple[str, str]:
+            return "file", environ["SCRIPT_NAME"] + environ["PATH_INFO"]
+
+        def application(environ: Dict[str, str], _start_response: object) -> Tuple[str, str]:
+            return environ["SCRIPT_NAME"], environ["PATH_INFO"]
+
+        handler.base_url = SimpleNamespace(path=static_path)  # type: ignore[attr-defined]
+        answer = under_mounts(handler, application)
+        found: Tuple[str, str] = answer({"SCRIPT_NAME": mount, "PATH_INFO": path}, None)
+        return found
+
+    def test_static_url_without_the_mount(self) -> None:
+        for mount in ("", "/shop"):
+            with self.subTest(mount=mount):
+                answer = self.answers("/static/", mount, "/static/a.css")
+                self.assertEqual(answer, ("file", "/static/a.css"))
+
+    def test_static_url_with_the_mount(self) -> None:
+        answer = self.answers("/shop/static/", "/shop", "/static/a.css")
+        self.assertEqual(answer, ("file", "/shop/static/a.css"))
+
+    def test_other_paths_are_the_applications(self) -> None:
+        for static_path, mount, path in (
+            ("/static/", "/shop", "/cart"),
+            ("/static/", "/static", "/cart"),
+            ("/shop/static/", "/sho", "p/static/a.css"),
+            ("/shop/static/", "/other", "/static/a.css"),
+        ):
+            with self.subTest(static_path=static_path, mount=mount, path=path):
+                self.assertEqual(self.answers(static_path, mount, path), (mount, path))
 
 
 if __name__ == "__main__":

@@ -268,7 +268,7 @@ class Serving(EmbeddedCase):
             text = sys.__stderr__.getvalue()  # type: ignore[union-attr, attr-defined]
             sys.__stderr__ = stderr  # type: ignore[misc]
         self.assertEqual(self.link.exits, [exit_status.PROTOCOL_ERROR])
-        self.assertIn("the acceptor sent", text)
+        self.assertRegex(text, r"^monoceros worker: the acceptor sent .* \[MONO5011\]\n$")
 
 
 class TimeOuts(EmbeddedCase):
@@ -299,7 +299,9 @@ class TimeOuts(EmbeddedCase):
         self.assertTrue(self.response(1).broken)
         self.assertEqual(self.response(2).body, b"/next")
         (text,) = self.log(1, frames.ERROR)
-        self.assertIn("the request ran out of time. Stack (most recent call last):\n  File ", text)
+        self.assertIn(
+            "the request ran out of time. Stack (most recent call last): [MONO4011]\n  File ", text
+        )
         self.assertIn("in endless", text)
         self.assertNotIn("exchange.py", text)
         self.assertNotIn("embedded.py", text.replace("test_embedded.py", ""))

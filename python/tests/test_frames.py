@@ -25,7 +25,7 @@ MESSAGES = [
 
 def describe(received: List[frames.Frame]) -> List[bytes]:
     return [
-        pack(kind, flags, stream, data[start:end])
+        pack(kind, flags, stream, data[start:end] + getattr(data, "body", b""))
         for kind, flags, stream, data, start, end in received
     ]
 
@@ -47,6 +47,29 @@ class Reading(unittest.TestCase):
                 at += size
             self.assertEqual(received, MESSAGES, f"seed {seed}")
             self.assertEqual(reader.wanted, 0)
+
+    def test_large_requests_in_parts_are_the_same_and_their_body_is_apart(self) -> None:
+        apart = 0
+        for seed in range(60):
+            chance = random.Random(seed)
+            messages = []
+            for stream in range(1, 6):
+                size = chance.choice((0, 100, 131_000, 131_100, 300_000))
+                environ = chance.randbytes(chance.choice((2, 200, 70_000)))
+                payload = struct.pack("<I", len(environ)) + environ + chance.randbytes(size)
+                flags = chance.choice((0, 0, 0, frames.BODY_STREAM))
+                messages += [pack(frames.REQUEST, flags, stream, payload), MESSAGES[4]]
+            data = b"".join(messages)
+            reader = FrameReader()
+            received = []
+            at = 0
+            while at < len(data):
+                size = chance.randint(1, chance.choice((20, 5_000, 65_536, 400_000)))
+                received += reader.receive(data[at : at + size])
+                at += size
+            self.assertEqual(describe(received), messages, f"seed {seed}")
+            apart += sum(type(frame[3]) is frames.LargeRequest for frame in received)
+        self.assertGreater(apart, 50)
 
     def test_it_tells_how_much_an_unfinished_frame_lacks(self) -> None:
         reader = FrameReader()

@@ -203,7 +203,7 @@ class Gevent(unittest.TestCase):
         with gevent_worker() as acceptor:
             self.assertEqual(acceptor.get("/exit").body, b"True")
             self.assertEqual(acceptor.get("/").body, b"True")
-            self.assertIn("SystemExit", acceptor.stderr())
+            self.assertIn("a greenlet raised SystemExit [MONO5012]\n", acceptor.stderr())
 
     def test_a_broken_frame_ends_it(self) -> None:
         with gevent_worker() as acceptor:
@@ -231,7 +231,7 @@ class Missing(unittest.TestCase):
                 self.assertRegex(
                     acceptor.first.payload.decode(),
                     "^worker_class gevent needs gevent, which is not installed. "
-                    "Install it: /.+ -m pip install --upgrade gevent$",
+                    "Install it: /.+ -m pip install --upgrade gevent \\[MONO2006\\]$",
                 )
                 self.assertEqual(acceptor.status(), exit_status.NOT_LOADED)
         finally:

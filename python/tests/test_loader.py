@@ -99,6 +99,15 @@ class Loading(unittest.TestCase):
         self.assertIn("--python", text)
         self.assertIn("activated virtual environment", text)
 
+    def test_a_file_whose_name_python_has_taken(self) -> None:
+        # Python imports its own at every start.
+        self.write("site.py", "def app(environ, start_response): ...")
+        before = os.getcwd()
+        os.chdir(self.directory)
+        self.addCleanup(os.chdir, before)
+        hidden = os.path.join(os.path.realpath(self.directory), "site.py")
+        self.refuse("site:app", "has no attribute 'app'", f"{hidden} cannot be imported")
+
     def test_objects_that_raise_when_they_are_looked_at(self) -> None:
         self.write(
             "shy.py",
@@ -124,7 +133,9 @@ class Loading(unittest.TestCase):
         text = self.refuse("shy", "neither 'application' nor 'app'")
         self.assertIn("callable there: server;", text)
         self.assertTrue(
-            self.refuse("shy:app", "no attribute 'app'").endswith("callable there: server")
+            self.refuse("shy:app", "no attribute 'app'").endswith(
+                "callable there: server [MONO2002]"
+            )
         )
         self.refuse("shy:inner.app", "working outside of a request", lines=True)
 
@@ -151,6 +162,16 @@ class Loading(unittest.TestCase):
         sys.path.append(pathlib.Path("/somewhere"))  # type: ignore[arg-type]
         sys.path.append(5)  # type: ignore[arg-type]
         self.refuse("nowhere_at_all:app", "there is no module 'nowhere_at_all'", self.directory)
+
+    def test_a_file_of_typescript_is_named_with_its_ending(self) -> None:
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.directory)
+        self.write("greeter.ts", "")
+        self.refuse(
+            "greeter:app", "no module 'greeter'; to serve greeter.ts, write ./greeter.ts:app"
+        )
+        self.refuse("greeter", "no module 'greeter'; to serve greeter.ts, write ./greeter.ts (")
+        self.refuse("./greeter:app", "is a path; to serve ./greeter.ts, write ./greeter.ts:app; ")
 
     def test_an_attribute_whose_class_has_no_name_to_show(self) -> None:
         self.write(
@@ -206,7 +227,8 @@ class Loading(unittest.TestCase):
             "pkg/mod": "pkg.mod",
         }.items():
             self.assertTrue(
-                self.refuse(reference, "is a path").endswith(f"imports it: {better}"), reference
+                self.refuse(reference, "is a path").endswith(f"imports it: {better} [MONO2004]"),
+                reference,
             )
 
     def test_references_that_are_no_references(self) -> None:

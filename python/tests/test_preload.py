@@ -266,7 +266,9 @@ class TestPreloadParent(unittest.TestCase):
             parent = self.parent()
             parent.command(kind, payload, stream)
             self.assertEqual(parent.status(), 4)
-            self.assertIn("monoceros preload parent: the acceptor sent", parent.stderr())
+            self.assertRegex(
+                parent.stderr(), r"monoceros preload parent: the acceptor sent .* \[MONO5011\]\n"
+            )
 
 
 class TestForked(unittest.TestCase):

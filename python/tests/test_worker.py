@@ -474,7 +474,9 @@ class Both:
                 if control:
                     acceptor.control.sendall(control)
                 self.assertEqual(acceptor.status(), 4)
-                self.assertIn("monoceros worker: the acceptor sent", acceptor.stderr())
+                self.assertRegex(
+                    acceptor.stderr(), r"monoceros worker: the acceptor sent .* \[MONO5011\]\n"
+                )
                 self.assertNotIn("Traceback", acceptor.stderr())
 
     def test_ordinary_signals_do_not_end_it(self: Any) -> None:
@@ -761,7 +763,8 @@ class Starting(unittest.TestCase):
     def test_a_directory_that_is_not_there_is_a_fail(self) -> None:
         with Acceptor("", chdir="/nowhere/at/all") as acceptor:
             self.assertEqual(
-                acceptor.first.payload, b"chdir '/nowhere/at/all': No such file or directory"
+                acceptor.first.payload,
+                b"chdir '/nowhere/at/all': No such file or directory [MONO2007]",
             )
             self.assertEqual(acceptor.status(), 3)
 

@@ -169,7 +169,7 @@ class WorkerHooksTest(unittest.TestCase):
         ) as acceptor:
             acceptor.ready()
             acceptor.command(frames.STOP)
-            text = "The hook worker_exit has not returned for 0.5 s"
+            text = "The hook worker_exit has not returned for 0.5 s [MONO5502]"
             self.assertEqual(acceptor.log(), (frames.WARNING, text))
 
     def test_post_request_is_called_once_for_a_client_that_has_left(self) -> None:
@@ -275,7 +275,9 @@ class WorkerHooksTest(unittest.TestCase):
                 frame = acceptor.receive()
                 self.assertEqual(frame.kind, frames.FAIL)
                 text = frame.payload.decode()
-                self.assertTrue(text.startswith(f"The hook {name} raised\nTraceback"), text)
+                self.assertTrue(
+                    text.startswith(f"The hook {name} raised [MONO5501]\nTraceback"), text
+                )
                 self.assertIn("gunicorn.conf.py", text)
                 self.assertEqual(acceptor.status(), exit_status.NOT_LOADED)
                 self.assertEqual(acceptor.notes(), [["worker_exit"]])
@@ -356,7 +358,7 @@ class WorkerHooksTest(unittest.TestCase):
     def test_a_configuration_that_cannot_be_read_is_shown_with_its_traceback(self) -> None:
         with HookedAcceptor("import no_such_module\n") as acceptor:
             text = acceptor.receive().payload.decode()
-            self.assertIn("gunicorn.conf.py could not be read\nTraceback", text)
+            self.assertIn("gunicorn.conf.py could not be read [MONO1106]\nTraceback", text)
             self.assertIn("No module named 'no_such_module'", text)
 
 

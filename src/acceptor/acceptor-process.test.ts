@@ -12,8 +12,8 @@ import type {
   ReadyReport,
   StartMessage,
   ToAcceptor,
-  WorkerReport,
 } from './messages.ts'
+import type { Answers } from './questions.ts'
 
 const ready: ReadyReport = {
   workers: [{ pid: 4713, pythonVersion: '3.11.7', implementation: 'CPython' }],
@@ -59,6 +59,11 @@ class TestHost extends EventEmitter {
   }
 }
 
+/** Answers only these. */
+function answering(answers: Partial<Answers>): Answers {
+  return answers as Answers
+}
+
 /** An acceptor whose calls are noted, and end as the test says. */
 class TestAcceptor implements AcceptorControls {
   readonly calls: string[] = []
@@ -80,13 +85,15 @@ class TestAcceptor implements AcceptorControls {
     this.calls.push('abandonReload')
   }
 
+  notReady(): void {
+    this.calls.push('not ready')
+  }
+
   scale(workers: number): void {
     this.calls.push(`scale ${workers}`)
   }
 
-  report(): readonly WorkerReport[] {
-    return [{ pid: 4713, state: 'serving', requests: 2 }]
-  }
+  answers = answering({ workers: () => [{ pid: 4713, state: 'serving', requests: 2 }] })
 
   stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
     this.calls.push(`stop ${graceTimeoutMs}${replaced ? ', replaced' : ''}`)
@@ -189,7 +196,7 @@ describe('what cannot start', () => {
         Promise.reject(new CodedError('application-load', 'Traceback …\nImportError: x'))
     })
     await waitFor('the exit', () => host.exits.length > 0)
-    const text = 'Traceback …\nImportError: x'
+    const text = 'Traceback … [MONO2012]\nImportError: x'
     expect(host.sent).toEqual([{ type: 'failed', kind: 'application-load', text }])
     expect(host.exits).toEqual([1])
     expect(acceptor.calls).toEqual(['start', 'kill'])
@@ -197,8 +204,11 @@ describe('what cannot start', () => {
 
   test('an error with a code explains itself, one without is told with its place', async () => {
     for (const [error, text] of [
-      [new CodedError('no-interpreter', 'No Python was found'), /^No Python was found$/],
-      [new TypeError('x is not a function'), /^TypeError: x is not a function\n +at /],
+      [
+        new CodedError('no-interpreter', 'No Python was found'),
+        /^No Python was found \[MONO5102\]$/,
+      ],
+      [new TypeError('x is not a function'), /^TypeError: x is not a function \[MONO5902\]\n +at /],
     ] as const) {
       const { host } = await begin((it) => {
         it.started = () => Promise.reject(error)
@@ -291,7 +301,7 @@ describe('reload', () => {
     host.receive({ type: 'reload' })
     await waitFor('the answer', () => host.sent.length > 0)
     expect(host.sent).toEqual([
-      { type: 'reload-failed', kind: 'application-load', text: 'SyntaxError' },
+      { type: 'reload-failed', kind: 'application-load', text: 'SyntaxError [MONO2012]' },
     ])
     expect(host.exits).toEqual([])
   })
@@ -360,7 +370,7 @@ test('a mistake of our own is logged with its stack, the workers are ended, and 
   const { host, acceptor } = await serving()
   host.emit('uncaughtException', new Error('we slipped'))
   expect(log()).toMatch(
-    /\[CRITICAL\] Bug in the acceptor, please report it: Error: we slipped\n +at /,
+    /\[CRITICAL\] Bug in the acceptor, please report it: Error: we slipped \[MONO5902\]\n +at /,
   )
   expect(acceptor.calls).toEqual(['kill'])
   expect(host.exits).toEqual([70])
@@ -427,15 +437,24 @@ test('a stop that fails is a mistake of our own', async () => {
   expect(log()).toContain('Error: cannot')
 })
 
-test('a report has the workers of this moment; before there is an acceptor, none', async () => {
+test('a question is answered with its number; before there is an acceptor, with a reason', async () => {
   const early = new TestHost()
   runAcceptorProcess(early, () => new TestAcceptor())
-  early.receive({ type: 'report' })
-  expect(early.sent).toEqual([{ type: 'report', workers: [] }])
+  early.receive({ type: 'ask', id: 7, question: 'workers', details: null })
+  await waitFor('the refusal', () => early.sent.length > 0)
+  expect(early.sent).toEqual([{ type: 'no-answer', id: 7, reason: 'it is still starting' }])
   const { host } = await begin()
-  host.receive({ type: 'report' })
-  expect(host.sent).toContainEqual({
-    type: 'report',
-    workers: [{ pid: 4713, state: 'serving', requests: 2 }],
+  host.receive({ type: 'ask', id: 8, question: 'workers', details: null })
+  const answer = [{ pid: 4713, state: 'serving', requests: 2 }]
+  await waitFor('the answer', () => host.sent.some(({ type }) => type === 'answer'))
+  expect(host.sent).toContainEqual({ type: 'answer', id: 8, answer })
+})
+
+test('an answer that fails is a reason for the arbiter', async () => {
+  const { host } = await serving((it) => {
+    it.answers = answering({ workers: () => Promise.reject(new Error('cannot look')) })
   })
+  host.receive({ type: 'ask', id: 9, question: 'workers', details: null })
+  await waitFor('the reason', () => host.sent.some(({ type }) => type === 'no-answer'))
+  expect(host.sent).toContainEqual({ type: 'no-answer', id: 9, reason: 'cannot look' })
 })

@@ -6,12 +6,15 @@
 import { rmSync } from 'node:fs'
 import type { Dropped } from '../edge/cache/shared-drops.ts'
 import { ErrorLog } from '../logging/error-log.ts'
+import { type Coded, coded } from '../messages/coded.ts'
+import type { Snapshot } from '../metrics/snapshot.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
 import type { SharedAnswer } from '../rate-limit/shared-buckets.ts'
 import { errorLogOptions } from '../settings/log-options.ts'
 import { hasPythonHooks } from '../settings/python-configuration.ts'
 import { runtimeOf } from '../settings/runtime.ts'
+import type { Settings } from '../settings/table.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { failureText } from '../wsgi/failure.ts'
 import type {
@@ -22,8 +25,8 @@ import type {
   StartMessage,
   ToAcceptor,
   WorkerEvent,
-  WorkerReport,
 } from './messages.ts'
+import type { Answers } from './questions.ts'
 
 /** What this process calls of an acceptor. */
 export interface AcceptorControls {
@@ -32,13 +35,15 @@ export interface AcceptorControls {
   /** Ends a reload that is in progress; its promise is rejected. */
   abandonReload(): void
   scale(workers: number): void
-  /** Its workers at this moment. */
-  report(): readonly WorkerReport[]
+  /** Its answers to the arbiter's questions. */
+  readonly answers: Answers
   /**
    * @param replaced another acceptor serves already, so idle connections may stay for one more
    * request
    */
   stop(graceTimeoutMs: number, replaced: boolean): Promise<void>
+  /** Answers health checks with 503 from now on (`health_path`). */
+  notReady(): void
   /** Answers requests with this error, or with the application again if it is null. */
   showFailure(text: string | null): void
   /** Has the pages that are open in browsers refreshed. */
@@ -79,6 +84,8 @@ export interface ArbiterLink {
   workerWanted(): Promise<number>
   /** Has the requests of these clients counted; see `AskShared`. */
   takeTokens(keys: readonly string[]): Promise<readonly SharedAnswer[]>
+  /** Tells what this process has counted; only with `metrics_bind`. */
+  counted(snapshot: Snapshot): void
   /** Has the other acceptors drop these responses from their caches. */
   cacheDropped(dropped: Dropped): void
 }
@@ -162,8 +169,8 @@ class AcceptorProcess {
       case 'scale':
         this.#acceptor?.scale(message.workers)
         break
-      case 'report':
-        this.#send({ type: 'report', workers: this.#acceptor?.report() ?? [] })
+      case 'ask':
+        void this.#answer(message)
         break
       case 'show-failure':
         this.#acceptor?.showFailure(message.text)
@@ -193,6 +200,9 @@ class AcceptorProcess {
         this.#log?.reopen()
         this.#acceptor?.reopenLogs()
         break
+      case 'not-ready':
+        this.#acceptor?.notReady()
+        break
       case 'stop':
         if (this.#stopping && !message.replaced) this.#acceptor?.closeIdle()
         void this.#stop(message.graceTimeoutMs, message.replaced)
@@ -213,18 +223,31 @@ class AcceptorProcess {
         filesLoaded: (files) => this.#send({ type: 'files-loaded', files }),
         workerWanted: () => this.#askForWorker(),
         takeTokens: (keys) => this.#askForTokens(keys),
+        counted: (snapshot) => this.#send({ type: 'counted', snapshot }),
         cacheDropped: (dropped) => this.#send({ type: 'cache-dropped', dropped }),
       })
       const ready = await this.#acceptor.start()
       if (this.#stopping) return
       this.#serving = true
       this.#send({ type: 'ready', ready })
-      if (this.#runsApplication) this.#sendSignsOfLife(start.settings.timeout)
+      if (this.#runsApplication) this.#sendSignsOfLife(start.settings)
     } catch (error) {
       if (this.#stopping) return
       this.#stopping = true
       this.#acceptor?.kill()
       this.#send({ type: 'failed', ...failureOf(error) }, () => this.#exit(EXIT.acceptor.FAILED))
+    }
+  }
+
+  async #answer({ id, question, details }: ToAcceptor & { type: 'ask' }): Promise<void> {
+    try {
+      if (this.#acceptor === undefined) throw new Error('it is still starting')
+      // Its name gives the type of its details.
+      const answer = this.#acceptor.answers[question] as (given: unknown) => unknown
+      this.#send({ type: 'answer', id, answer: await answer(details) })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#send({ type: 'no-answer', id, reason })
     }
   }
 
@@ -259,9 +282,11 @@ class AcceptorProcess {
     this.#host.disconnect = undefined
   }
 
-  #sendSignsOfLife(timeout: number): void {
-    if (timeout === 0) return
-    setInterval(() => this.#send({ type: 'alive' }), Math.max(100, (timeout * 1000) / 4)).unref()
+  /** Four times in the shorter of the times after which the arbiter misses them. */
+  #sendSignsOfLife({ timeout, slowRequest }: Settings): void {
+    const seconds = Math.min(...[timeout, slowRequest].filter((each) => each > 0))
+    if (seconds === Number.POSITIVE_INFINITY) return
+    setInterval(() => this.#send({ type: 'alive' }), Math.max(100, (seconds * 1000) / 4)).unref()
   }
 
   async #reload(): Promise<void> {
@@ -285,7 +310,10 @@ class AcceptorProcess {
     this.#stopping = true
     this.#overdue = setTimeout(() => {
       this.#log?.error(
-        `Acceptor did not stop within ${graceTimeoutMs / 1000} s (graceful_timeout); ending it`,
+        coded(
+          'MONO5104',
+          `Acceptor did not stop within ${graceTimeoutMs / 1000} s (graceful_timeout); ending it`,
+        ),
       )
       this.#kill()
     }, graceTimeoutMs + OVERRUN_MS)
@@ -323,7 +351,7 @@ class AcceptorProcess {
     for (const { resolve } of this.#asked.values()) resolve([])
     this.#asked.clear()
     if (this.#stopping) this.#acceptor?.closeIdle()
-    else this.#log?.warning('The arbiter is gone; stopping')
+    else this.#log?.warning(coded('MONO5106', 'The arbiter is gone; stopping'))
     void this.#stop(this.#graceMs, false)
   }
 
@@ -339,14 +367,17 @@ class AcceptorProcess {
     } else if (this.#lateErrors++ < LATE_ERRORS_LOGGED) {
       // Requests in progress may still finish, even if a timer of the application keeps throwing.
       this.#log.error(
-        `Uncaught error in the application while it is stopping\n${failureText(error)}`,
+        coded(
+          'MONO5107',
+          `Uncaught error in the application while it is stopping\n${failureText(error)}`,
+        ),
       )
     }
   }
 
   #onBug(error: unknown): void {
     const text = failureText(error)
-    const entry = `Bug in the acceptor, please report it: ${text}`
+    const entry = coded('MONO5902', `Bug in the acceptor, please report it: ${text}`)
     if (this.#log) this.#log.critical(entry)
     else console.error(entry)
     this.#acceptor?.kill()
@@ -359,14 +390,16 @@ class AcceptorProcess {
    */
   #onApplicationError(text: string): void {
     if (this.#serving) {
-      this.#log?.critical(`Uncaught error in the application; replacing its process\n${text}`)
+      this.#log?.critical(
+        coded('MONO5107', `Uncaught error in the application; replacing its process\n${text}`),
+      )
       this.#leave(true)
       return
     }
     this.#stopping = true
     const failure = {
       kind: 'application-load',
-      text: `The application failed while it was loading\n${text}`,
+      text: coded('MONO2012', `The application failed while it was loading\n${text}`),
     } as const
     this.#send({ type: 'failed', ...failure }, () => this.#exit(EXIT.acceptor.FAILED))
   }
@@ -398,14 +431,18 @@ class AcceptorProcess {
   }
 }
 
-function failureOf(error: unknown): { kind: FailureKind; text: string } {
-  if (!(error instanceof Error)) return { kind: 'other', text: String(error) }
+function failureOf(error: unknown): { kind: FailureKind; text: Coded } {
+  if (!(error instanceof Error)) return { kind: 'other', text: coded('MONO5902', String(error)) }
   const code = (error as NodeJS.ErrnoException).code
-  if (code === 'application-load') return { kind: 'application-load', text: error.message }
+  if (code === 'application-load')
+    return { kind: 'application-load', text: coded('MONO2012', error.message) }
   // Errors with a code explain themselves (ours, the system's). Any other is a bug, so its stack
   // matters.
   return {
     kind: 'other',
-    text: code === undefined ? (error.stack ?? error.message) : error.message,
+    text:
+      code === undefined
+        ? coded('MONO5902', error.stack ?? error.message)
+        : coded('MONO5102', error.message),
   }
 }

@@ -9,12 +9,14 @@ import { HttpServer, type Shortage } from '../http/http-server.ts'
 import { AccessLog } from '../logging/access-log.ts'
 import type { ErrorLog, LogLevel } from '../logging/error-log.ts'
 import { LogLimiter } from '../logging/log-limiter.ts'
+import { LogTail } from '../logging/log-tail.ts'
 import { logRefusals, logRequests } from '../logging/request-logs.ts'
 import { Syslog } from '../logging/syslog.ts'
+import { type Coded, coded } from '../messages/coded.ts'
 import { RequestEvents } from '../observe/request-events.ts'
 import { WorkerEvents } from '../observe/worker-events.ts'
 import { formatBindAddress } from '../settings/bind-address.ts'
-import { syslogOptions } from '../settings/log-options.ts'
+import { keepsLog, syslogOptions } from '../settings/log-options.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { setProcessStore } from '../spool/process-store.ts'
@@ -23,23 +25,20 @@ import { measureEntries, measureRequests } from '../statsd/server-metrics.ts'
 import { openStatsd, type StatsdClient } from '../statsd/statsd-client.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { failureText } from '../wsgi/failure.ts'
+import type { AcceptorMetrics } from './acceptor-metrics.ts'
 import type { AcceptorControls, ArbiterLink } from './acceptor-process.ts'
-import type { Backend } from './backend.ts'
+import { type Backend, NO_POOL } from './backend.ts'
 import { clientBudgets } from './client-budgets.ts'
 import { DescriptorShortage } from './descriptor-shortage.ts'
 import type { Development } from './development.ts'
-import type {
-  BrowserChange,
-  DevelopmentStart,
-  InheritedListener,
-  ReadyReport,
-  WorkerReport,
-} from './messages.ts'
+import type { BrowserChange, DevelopmentStart, InheritedListener, ReadyReport } from './messages.ts'
 import { NodeBackend } from './node-backend.ts'
 import { protocols } from './protocols.ts'
 import { PythonBackend } from './python-backend.ts'
+import type { Answer, Answers } from './questions.ts'
 import { requestHandler } from './request-handlers.ts'
 import type { SecureConnections } from './secure-connections.ts'
+import type { Traces } from './traces.ts'
 
 /** What an acceptor is made from. */
 export interface AcceptorOptions {
@@ -76,6 +75,8 @@ export class Acceptor implements AcceptorControls {
   /** Null unless the application is being developed (`--reload`). */
   #development: Development | null = null
   #statsd: StatsdClient | null = null
+  /** Null unless requests have traces (`trace_context`, `otlp`). */
+  #traces: Traces | null = null
   readonly #spool: Spool
   readonly #events: RequestEvents
   readonly #workerEvents: WorkerEvents
@@ -88,13 +89,49 @@ export class Acceptor implements AcceptorControls {
     },
     receive: null,
   }
+  /** Null without `metrics_bind`. */
+  #metrics: AcceptorMetrics | null = null
+  readonly answers: Answers = {
+    metrics: () => this.#metrics?.snapshot() ?? {},
+    workers: () => this.#backend?.report() ?? [],
+    profile: async (details) =>
+      (await import('./inspections.ts')).takeProfile(this.#serving(), details),
+    'end-profile': async ({ key }) => {
+      ;(await import('./inspections.ts')).endProfile(key)
+      return null
+    },
+    heap: async (details) => {
+      const { settings, tmpDir } = this.#options
+      if (runtimeOf(settings) !== 'node')
+        throw new Error('a heap snapshot is of TypeScript; for Python leave it out')
+      return (await import('./heap-snapshot.ts')).heapPart(details, tmpDir)
+    },
+    memory: async (details) =>
+      (await import('./inspections.ts')).measureMemory(this.#serving(), details),
+    state: () => this.#state(),
+    requests: ({ limit }) => {
+      const all = [...(this.#backend?.requests() ?? [])].sort((a, b) => b.seconds - a.seconds)
+      return { requests: all.slice(0, limit), leftOut: Math.max(0, all.length - limit) }
+    },
+    restart: ({ pid, why }) => this.#backend?.restart(pid, why) ?? false,
+    'log-level': ({ level }) => {
+      this.#options.log.level = level
+      return null
+    },
+    log: ({ errors }) => (errors ? this.#tail?.errors : this.#tail?.entries) ?? [],
+  }
+  /** Null without a control socket. */
+  readonly #tail: LogTail | null
   #replaced = false
+  /** The server is about to stop. */
+  #isReady = true
   /** For messages that a client can cause at will; null at level debug, which logs all of them. */
   readonly #limiter: LogLimiter | null
 
   constructor(options: AcceptorOptions) {
     const { settings, tmpDir, log } = options
     this.#options = options
+    this.#tail = keepsLog(settings) ? new LogTail(log) : null
     this.#tls = options.tls
     this.#spool = clientBudgets(settings, tmpDir, log)
     setProcessStore(this.#spool)
@@ -102,11 +139,14 @@ export class Acceptor implements AcceptorControls {
       ? null
       : new LogLimiter({ write: (level, text) => log.log(level, text) })
     const listenerFailed = (topic: string, error: unknown) =>
-      log.error(`A listener of ${topic} failed: ${failureText(error)}`)
+      log.error(coded('MONO5901', `A listener of ${topic} failed: ${failureText(error)}`))
     this.#events = new RequestEvents(listenerFailed)
     this.#workerEvents = new WorkerEvents(listenerFailed)
     this.#passOnWorkerEvents()
-    logRefusals(this.#events, (level, kind, line) => this.#limited(level, kind, line))
+    logRefusals(this.#events, {
+      info: (kind, line) => this.#limited('info', kind, line),
+      warning: (kind, line) => this.#limited('warning', kind, line),
+    })
   }
 
   /** @throws ApplicationLoadError, InterpreterError, WorkerStartError, LogFileError */
@@ -118,6 +158,24 @@ export class Acceptor implements AcceptorControls {
       measureRequests(this.#statsd, this.#events)
       measureEntries(this.#statsd, log)
     }
+    if (settings.metricsBind.length > 0) {
+      const { AcceptorMetrics } = await import('./acceptor-metrics.ts')
+      this.#metrics = new AcceptorMetrics({
+        settings,
+        events: this.#events,
+        log,
+        limiter: this.#limiter,
+        spool: this.#spool,
+        parts: () => ({
+          server: this.#server,
+          backend: this.#backend,
+          secure: this.#secure,
+          traces: this.#traces,
+        }),
+        tell: (snapshot) => this.#options.arbiter.counted(snapshot),
+      })
+    }
+    this.#traces = await this.#openTraces()
     const backend = this.#makeBackend()
     this.#backend = backend
     const ready = await this.#startBackend(backend)
@@ -148,7 +206,14 @@ export class Acceptor implements AcceptorControls {
       ),
     )
     shortage.watch(server)
-    return warning === '' ? ready : { ...ready, warnings: [warning] }
+    return warning === '' ? ready : { ...ready, warnings: [coded('MONO4037', warning)] }
+  }
+
+  async #openTraces(): Promise<Traces | null> {
+    const { settings, log } = this.#options
+    if (!settings.traceContext && settings.otlp === null) return null
+    const { Traces } = await import('./traces.ts')
+    return await Traces.open(settings, this.#events, this.#spool.memory, log)
   }
 
   /** @returns null if connections do not begin with a header of the PROXY protocol */
@@ -175,7 +240,10 @@ export class Acceptor implements AcceptorControls {
       // They may have changed meanwhile.
       material: this.#tls ?? tls,
       h2,
-      log: (level, kind, text, burst) => this.#limited(level, kind, text, burst),
+      log: {
+        info: (kind, text) => this.#limited('info', kind, text),
+        warning: (kind, text, burst) => this.#limited('warning', kind, text, burst),
+      },
     })
     return this.#secure
   }
@@ -195,6 +263,12 @@ export class Acceptor implements AcceptorControls {
       this.#development.showFailure(failure)
       return { workers: [], interpreter: process.execPath, threads: null, failure }
     }
+  }
+
+  /** @throws Error if there is nothing that could be asked */
+  #serving(): Backend {
+    if (this.#backend === null) throw new Error('it is still starting')
+    return this.#backend
   }
 
   showFailure(text: string | null): void {
@@ -217,12 +291,13 @@ export class Acceptor implements AcceptorControls {
 
   #openAccessLog(): void {
     const { settings, log } = this.#options
-    const onTrouble = (text: string) => log.warning(text)
+    const onTrouble = (text: Coded) => log.warning(text)
     const syslog = syslogOptions(settings, 'access')
     if (settings.accessLogfile === null && syslog === null) return
     const accessLog = new AccessLog({
       file: settings.accessLogfile,
       format: settings.accessLogFormat,
+      traces: settings.traceContext || settings.otlp !== null,
       syslog: syslog === null ? null : new Syslog(syslog, onTrouble),
       onTrouble,
     })
@@ -237,20 +312,23 @@ export class Acceptor implements AcceptorControls {
       this.#limited(
         'error',
         'connections that could not be accepted',
-        `Accepting at ${where} failed: ${error.message}`,
+        coded('MONO4031', `Accepting at ${where} failed: ${error.message}`),
       )
   }
 
   #replace(reason: string): void {
     if (this.#replaced) return
     this.#replaced = true
-    this.#options.log.critical(`${reason}; replacing this process`)
+    this.#options.log.critical(coded('MONO5103', `${reason}; replacing this process`))
     this.#options.arbiter.retire()
   }
 
+  #limited(level: 'info', kind: string, text: string, burst?: number): void
+  #limited(level: LogLevel, kind: string, text: Coded, burst?: number): void
   #limited(level: LogLevel, kind: string, text: string, burst?: number): void {
-    if (this.#limiter === null) this.#options.log.log(level, text)
-    else this.#limiter.log(level, kind, text, burst)
+    const line = text as Coded
+    if (this.#limiter === null) this.#options.log.log(level, line)
+    else this.#limiter.log(level, kind, line, burst)
   }
 
   #makeBackend(): Backend {
@@ -262,7 +340,9 @@ export class Acceptor implements AcceptorControls {
           log,
           gateway,
           events: this.#events,
+          scopes: this.#traces?.library ?? null,
           stackFd,
+          inProgress: () => this.#server?.inProgress() ?? [],
           retire: () => arbiter.retire(),
           filesLoaded: development === null ? null : (files) => arbiter.filesLoaded(files),
         })
@@ -301,14 +381,26 @@ export class Acceptor implements AcceptorControls {
       settings,
       listeners: fds,
       events: this.#events,
+      metrics: this.#metrics,
+      obstacle: () => this.#obstacle(backend),
       spool: this.#spool,
       log,
-      warn: (kind: string, text: string) => this.#limited('warning', kind, text),
+      warn: (kind: string, text: Coded) => this.#limited('warning', kind, text),
       development: this.#development,
       takeTokens: (keys: readonly string[]) => this.#options.arbiter.takeTokens(keys),
+      traces: this.#traces,
       cacheDrops: this.#cacheDrops,
     }
     return requestHandler(options, backend)
+  }
+
+  /** Why this acceptor is not ready to answer requests, in a few words; null if it is. */
+  #obstacle(backend: Backend): string | null {
+    if (!this.#isReady) return 'the server is stopping'
+    const serves =
+      runtimeOf(this.#options.settings) === 'node' ||
+      backend.report().some(({ state }) => state === 'serving')
+    return serves ? null : 'no worker serves'
   }
 
   #makeServer(
@@ -360,21 +452,25 @@ export class Acceptor implements AcceptorControls {
   }
 
   #turnedAway(why: Shortage, address: string): void {
+    this.#metrics?.turnedAway(why)
     if (why === 'descriptors') return // DescriptorShortage logs that
     if (why === 'address') {
       const { limitConnectionsPerAddress } = this.#options.settings
       this.#limited(
         'warning',
         'connections of addresses that have too many',
-        `Refused a connection from ${address}: its address has ${limitConnectionsPerAddress} ` +
-          'already (limit_connections_per_address)',
+        coded(
+          'MONO4036',
+          `Refused a connection from ${address}: its address has ${limitConnectionsPerAddress} ` +
+            'already (limit_connections_per_address)',
+        ),
       )
       return
     }
     const text =
       'Connections are answered 503, because there are ' +
       `${this.#server?.maxConnections} (max_connections) and none is idle`
-    this.#limited('warning', 'connections answered 503', text, 1)
+    this.#limited('warning', 'connections answered 503', coded('MONO4035', text), 1)
   }
 
   /** @throws ApplicationLoadError, WorkerStartError: then the old workers stay */
@@ -384,8 +480,24 @@ export class Acceptor implements AcceptorControls {
     this.dropCached({ keys: [], beginnings: [''] })
   }
 
+  #state(): Answer<'state'> {
+    const { memory, disk } = this.#spool
+    return {
+      connections: this.#server?.connections ?? 0,
+      held: memory.held,
+      heldLimit: Number.isFinite(memory.limit) ? memory.limit : null,
+      spooled: disk.used,
+      spoolLimit: Number.isFinite(disk.limits.limit) ? disk.limits.limit : null,
+      ...(this.#backend?.state() ?? NO_POOL),
+    }
+  }
+
   dropCached(dropped: Dropped): void {
     this.#cacheDrops.receive?.(dropped)
+  }
+
+  notReady(): void {
+    this.#isReady = false
   }
 
   abandonReload(): void {
@@ -396,10 +508,6 @@ export class Acceptor implements AcceptorControls {
     this.#backend?.scale(workers)
   }
 
-  report(): readonly WorkerReport[] {
-    return this.#backend?.report() ?? []
-  }
-
   /**
    * Stops accepting, finishes exchanges in progress, then ends the workers. Idle connections are
    * closed immediately, unless another acceptor serves already: then they may get one more answer.
@@ -407,6 +515,7 @@ export class Acceptor implements AcceptorControls {
    */
   async stop(graceTimeoutMs: number, replaced: boolean): Promise<void> {
     const until = performance.now() + graceTimeoutMs
+    if (!replaced) this.notReady()
     // By then, keep-alive has closed them, except those that have not had a request.
     const idleMs = this.#options.settings.keepalive * 1000 + 1000
     this.#development?.end(replaced)
@@ -414,7 +523,12 @@ export class Acceptor implements AcceptorControls {
     await this.#backend?.stop(Math.max(0, until - performance.now()))
     this.#shortage?.stop()
     this.#limiter?.report()
-    await Promise.all([this.#accessLog?.close(), this.#statsd?.close()])
+    this.#metrics?.end()
+    await Promise.all([
+      this.#accessLog?.close(),
+      this.#statsd?.close(),
+      this.#traces?.close(Math.max(0, until - performance.now())),
+    ])
   }
 
   async endWorkers(graceMs: number): Promise<void> {

@@ -1,11 +1,12 @@
 import type { ErrorLog } from '../logging/error-log.ts'
+import { coded } from '../messages/coded.ts'
+import { descriptorLimit } from '../process/descriptor-limit.ts'
 import { acceptorsOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { defaultClientMemory, defaultDiskLimits } from '../spool/defaults.ts'
 import { DiskBudget } from '../spool/disk-budget.ts'
 import { MemoryBudget } from '../spool/memory-budget.ts'
 import type { Spool } from '../spool/spool.ts'
-import { descriptorLimit } from './descriptors.ts'
 
 /** The share of the descriptors for temporary files. */
 const SHARE_OF_TEMPORARY_FILES = 1 / 10
@@ -25,9 +26,13 @@ export function clientBudgets(settings: Settings, directory: string, log: ErrorL
     if (now - loggedAt < LOG_EVERY_MS) return
     loggedAt = now
     log.warning(
-      `client_memory is used up: ${held} bytes are held for clients, and each acceptor may hold ` +
-        `${memory}. Requests that need more are answered 503, and clients that hold memory ` +
-        'without progress are disconnected',
+      coded(
+        'MONO4032',
+        `client_memory is used up: ${held} bytes are held for clients, and each acceptor may ` +
+          'hold ' +
+          `${memory}. Requests that need more are answered 503, and clients that hold memory ` +
+          'without progress are disconnected',
+      ),
     )
   }
   return {

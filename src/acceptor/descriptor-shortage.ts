@@ -1,10 +1,10 @@
 import type { ErrorLog } from '../logging/error-log.ts'
+import { coded } from '../messages/coded.ts'
+import { descriptorLimit, HOW_TO_RAISE } from '../process/descriptor-limit.ts'
 import {
   type ConnectionLimit,
   connectionLimit,
   DescriptorWatch,
-  descriptorLimit,
-  HOW_TO_RAISE,
   openDescriptors,
 } from './descriptors.ts'
 
@@ -105,7 +105,7 @@ export class DescriptorShortage {
     this.#limit = limit
     const { maxConnections, warning } = this.connections()
     server.adapt(maxConnections, limit)
-    if (warning !== '') this.#options.log.warning(warning)
+    if (warning !== '') this.#options.log.warning(coded('MONO4037', warning))
   }
 
   #log(what: string): void {
@@ -113,6 +113,8 @@ export class DescriptorShortage {
     if (now - this.#loggedAt < LOG_EVERY_MS) return
     this.#loggedAt = now
     const limit = this.#limit === Number.POSITIVE_INFINITY ? '' : ` (limit: ${this.#limit})`
-    this.#options.log.error(`File descriptors are used up${limit}: ${what}. ${HOW_TO_RAISE}`)
+    this.#options.log.error(
+      coded('MONO4033', `File descriptors are used up${limit}: ${what}. ${HOW_TO_RAISE}`),
+    )
   }
 }

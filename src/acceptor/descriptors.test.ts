@@ -1,12 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import {
-  connectionLimit,
-  DescriptorWatch,
-  descriptorLimit,
-  openDescriptors,
-} from './descriptors.ts'
+import { descriptorLimit } from '../process/descriptor-limit.ts'
+import { connectionLimit, DescriptorWatch, openDescriptors } from './descriptors.ts'
 
 describe('how many connections there can be', () => {
   test('is what was asked for where descriptors suffice, and nothing is said', () => {

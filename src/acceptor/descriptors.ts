@@ -2,10 +2,10 @@
  * File descriptors: how many this process may have, how many connections they allow, and what
  * happens when they are used up.
  */
-import { spawnSync } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { mostTurnedAway } from '../http/http-server.ts'
+import { HOW_TO_RAISE } from '../process/descriptor-limit.ts'
 
 /** Descriptors of a worker: two channels, its two outputs, the ledger, and one while it starts. */
 const EACH_WORKER = 6
@@ -20,34 +20,6 @@ const MANY_CONNECTIONS = 10_000
 /** How often the watch checks for a free descriptor; more often while there is none. */
 const CHECK_MS = 1000
 const CHECK_AGAIN_MS = 50
-
-/**
- * How many descriptors this process may have open (RLIMIT_NOFILE); Infinity if there is no limit or
- * it is unknown. Node raises the soft limit to the hard one when it starts, so this is usually the
- * hard limit.
- */
-export function descriptorLimit(): number {
-  return parseLimit(process.platform === 'linux' ? linuxLimit() : shellLimit())
-}
-
-function linuxLimit(): string {
-  try {
-    return /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? ''
-  } catch {
-    return ''
-  }
-}
-
-/** A child process inherits the limit. */
-function shellLimit(): string {
-  return (
-    spawnSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'latin1', timeout: 5000 }).stdout ?? ''
-  )
-}
-
-function parseLimit(text: string): number {
-  return /^\s*[1-9][0-9]*\s*$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
-}
 
 /** How many descriptors are open, including listening sockets and workers' channels. */
 export function openDescriptors(): number {
@@ -97,10 +69,6 @@ export function connectionLimit(
       `${HOW_TO_RAISE} Or use --max-connections ${possible} or less.`,
   }
 }
-
-export const HOW_TO_RAISE =
-  'Raise that limit where you start the server ' +
-  '(ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker).'
 
 export interface DescriptorWatchOptions {
   /**

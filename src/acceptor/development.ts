@@ -1,10 +1,12 @@
 /** What an acceptor does for `--reload` only. It is not imported without it. */
+
 import type { EdgeHandler } from '../edge/chain.ts'
 import { Audience } from '../edge/development/audience.ts'
 import { BrowserStreams } from '../edge/development/browser-streams.ts'
 import { FailingApplication } from '../edge/development/failing-application.ts'
 import { refreshBrowsers } from '../edge/development/refresh-browsers.ts'
 import { ReplacedApplication } from '../edge/development/replaced-application.ts'
+import type { Coded } from '../messages/coded.ts'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import { WorkerStartError } from '../runtimes/workers/worker-start-error.ts'
 import type { Settings } from '../settings/table.ts'
@@ -55,7 +57,7 @@ export class Development {
  * The text to answer with if the application is the reason that a server cannot start; null if it
  * is not.
  */
-export function failureToShow(error: unknown): string | null {
+export function failureToShow(error: unknown): Coded | null {
   const isOfApplication =
     error instanceof ApplicationLoadError || (error instanceof WorkerStartError && !error.expected)
   return isOfApplication ? error.message : null

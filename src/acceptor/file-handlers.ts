@@ -3,17 +3,21 @@ import { sendfile } from '../edge/sendfile/sendfile.ts'
 import { staticFiles } from '../edge/static-files/static-files.ts'
 import { FileStore } from '../files/file-store.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { type Coded, coded } from '../messages/coded.ts'
+import { descriptorLimit } from '../process/descriptor-limit.ts'
 import { acceptorsOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { Spool } from '../spool/spool.ts'
-import { descriptorLimit } from './descriptors.ts'
+import type { AcceptorMetrics } from './acceptor-metrics.ts'
 
 /** What the handlers are made from. */
 export interface FileHandlerOptions {
   readonly settings: Settings
   readonly spool: Spool
   readonly log: ErrorLog
-  readonly warn: (kind: string, text: string) => void
+  readonly warn: (kind: string, text: Coded) => void
+  /** Null without `metrics_bind`. */
+  readonly metrics: AcceptorMetrics | null
 }
 
 /** The handlers that send files. Each list has one or none. */
@@ -28,13 +32,14 @@ export interface FileHandlers {
 const SHARE_OF_FILES = 1 / 10
 
 /** The handlers that send files, of which one or both are asked for. */
-export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions): FileHandlers {
+export function fileHandlers(options: FileHandlerOptions): FileHandlers {
+  const { settings, spool, log, warn, metrics } = options
   const { memory } = spool
   const store = new FileStore({
     bytes: Math.floor(settings.staticCache / acceptorsOf(settings)),
     descriptors: Math.max(16, Math.floor(descriptorLimit() * SHARE_OF_FILES)),
     memory,
-    tell: (text) => warn('files that may not be read', text),
+    tell: (text) => warn('files that may not be read', coded('MONO4044', text)),
   })
   const byPath: EdgeHandler[] = []
   const byResponse: EdgeHandler[] = []
@@ -49,6 +54,7 @@ export function fileHandlers({ settings, spool, log, warn }: FileHandlerOptions)
         store,
         memory,
         warn,
+        hit: metrics === null ? undefined : () => metrics.staticHit(),
       }),
     )
   }

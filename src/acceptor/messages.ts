@@ -12,12 +12,13 @@
  * | `scale` | changes the number of workers |
  * | `reopen-logs` | opens the log files again |
  * | `tls` | new connections use these certificates and keys |
- * | `report` | answered by `report` |
+ * | `ask` | a question of `questions.ts`; answered by `answer` or `no-answer` with its number |
  * | `show-failure` | with `--reload`: answers requests with an error, or with the application again |
  * | `refresh-browsers` | with `--reload-browser`: has the pages that are open refreshed |
  * | `worker-permitted`, `worker-refused` | the answers to `worker-wanted` |
  * | `tokens` | the answer to `take-tokens` |
  * | `drop-cached` | with `cache`: another acceptor has dropped these responses |
+ * | `not-ready` | health checks are answered 503 from now on; it serves until it is stopped |
  * | `stop`, `kill` | last; the acceptor exits |
  *
  * An acceptor sends by itself:
@@ -27,13 +28,17 @@
  * | `leaving` | it stops accepting, so its replacement can start; `failed`: because of an error |
  * | `retiring` | it asks to be replaced, and serves until it is stopped |
  * | `files-loaded` | with `--reload`: the application has loaded these files |
+ * | `counted` | with `metrics_bind`: what it has counted, each second and at its end |
  * | `alive` | its event loop runs; four times per `timeout`, only with a TypeScript application |
  * | `worker-wanted` | it is about to start a worker, and waits for the hooks of the server |
  * | `cache-dropped` | with `cache`: it has dropped these responses, and the others must too |
  * | `take-tokens` | requests of these clients are counted for `rate_limit` |
  * | `worker-event` | one of its workers was started, serves, was replaced or has ended |
  */
+
 import type { Dropped } from '../edge/cache/shared-drops.ts'
+import type { Coded } from '../messages/coded.ts'
+import type { Snapshot } from '../metrics/snapshot.ts'
 import type {
   WorkerEnded,
   WorkerReady,
@@ -45,6 +50,7 @@ import type { WorkerReport } from '../runtimes/workers/pool.ts'
 import type { SocketAddress } from '../settings/bind-address.ts'
 import type { Settings } from '../settings/table.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
+import type { QuestionName } from './questions.ts'
 
 export type { Dropped, WorkerReport }
 
@@ -85,9 +91,9 @@ export interface ReadyReport {
   /** How many of them have a greenlet each, with `worker_class` gevent. */
   readonly greenlets?: number
   /** Warnings for the operator; the arbiter logs them once, not for each acceptor. */
-  readonly warnings?: readonly string[]
+  readonly warnings?: readonly Coded[]
   /** Why the application could not be loaded; the acceptor answers with it (`--reload`). */
-  readonly failure?: string
+  readonly failure?: Coded
 }
 
 /** Everything that an acceptor process needs to start. */
@@ -133,7 +139,12 @@ export type ToAcceptor =
   | { readonly type: 'scale'; readonly workers: number }
   | { readonly type: 'reopen-logs' }
   | { readonly type: 'tls'; readonly material: TlsMaterial }
-  | { readonly type: 'report' }
+  | {
+      readonly type: 'ask'
+      readonly id: number
+      readonly question: QuestionName
+      readonly details: unknown
+    }
   | { readonly type: 'show-failure'; readonly text: string | null }
   | {
       readonly type: 'refresh-browsers'
@@ -144,6 +155,7 @@ export type ToAcceptor =
   | { readonly type: 'worker-refused'; readonly id: number; readonly text: string }
   | { readonly type: 'tokens'; readonly id: number; readonly answers: readonly SharedAnswer[] }
   | { readonly type: 'drop-cached'; readonly dropped: Dropped }
+  | { readonly type: 'not-ready' }
   | { readonly type: 'stop'; readonly graceTimeoutMs: number; readonly replaced: boolean }
   | { readonly type: 'kill' }
 
@@ -159,14 +171,16 @@ export type WorkerEvent =
 
 export type FromAcceptor =
   | { readonly type: 'ready'; readonly ready: ReadyReport }
-  | { readonly type: 'failed'; readonly kind: FailureKind; readonly text: string }
+  | { readonly type: 'failed'; readonly kind: FailureKind; readonly text: Coded }
   | { readonly type: 'reloaded' }
-  | { readonly type: 'reload-failed'; readonly kind: FailureKind; readonly text: string }
+  | { readonly type: 'reload-failed'; readonly kind: FailureKind; readonly text: Coded }
   | { readonly type: 'leaving'; readonly failed: boolean }
   | { readonly type: 'retiring' }
-  | { readonly type: 'report'; readonly workers: readonly WorkerReport[] }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
+  | { readonly type: 'no-answer'; readonly id: number; readonly reason: string }
   | { readonly type: 'files-loaded'; readonly files: readonly string[] }
   | { readonly type: 'alive' }
+  | { readonly type: 'counted'; readonly snapshot: Snapshot }
   | { readonly type: 'worker-wanted'; readonly id: number }
   | { readonly type: 'cache-dropped'; readonly dropped: Dropped }
   | { readonly type: 'take-tokens'; readonly id: number; readonly keys: readonly string[] }

@@ -1,5 +1,7 @@
 /** The hooks of a config file in TypeScript that run in the process of the application. */
+
 import type { ErrorLog } from '../logging/error-log.ts'
+import { coded, fromElsewhere } from '../messages/coded.ts'
 import type { RequestEvents } from '../observe/request-events.ts'
 import {
   type HookName,
@@ -24,7 +26,7 @@ export class NodeHooks {
   private constructor(hooks: Hooks, settings: Settings, log: ErrorLog) {
     this.#hooks = hooks
     this.#log = log
-    const entries = hookLog((level, text) => log[level](text))
+    const entries = hookLog((level, text) => log[level](fromElsewhere(text)))
     this.#server = { pid: process.ppid, workers: settings.workers, log: entries }
     this.#worker = { pid: process.pid, age: null, log: entries }
   }
@@ -78,7 +80,7 @@ export class NodeHooks {
     try {
       await call()
     } catch (error) {
-      this.#log.error(`The hook ${hook} threw\n${failureText(error)}`)
+      this.#log.error(coded('MONO5501', `The hook ${hook} threw\n${failureText(error)}`))
     }
   }
 }

@@ -4,19 +4,22 @@ import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { coded } from '../messages/coded.ts'
+import type { ControlRequest } from '../observe/server-state.ts'
 import type { WorkerEvents } from '../observe/worker-events.ts'
 import { processName } from '../process/process-title.ts'
 import { choosePython, type Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
-import { WorkerPool } from '../runtimes/workers/pool.ts'
+import { type PoolLoad, type PoolState, WorkerPool } from '../runtimes/workers/pool.ts'
 import { poolLog } from '../runtimes/workers/pool-log.ts'
+import type { InspectionQuestion } from '../runtimes/workers/worker-inspections.ts'
 import { requestsAtOnce, type WorkerOptions } from '../runtimes/workers/worker-options.ts'
 import { hasLogConfiguration, rawOutput, workerLogging } from '../settings/log-options.ts'
 import { hasPythonHooks, isPythonConfiguration } from '../settings/python-configuration.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
-import type { Backend } from './backend.ts'
+import { type Backend, NO_POOL } from './backend.ts'
 import type { ReadyReport, WorkerReport } from './messages.ts'
 
 export interface PythonBackendOptions {
@@ -61,6 +64,7 @@ export class PythonBackend implements Backend {
       directory: settings.workerTmpDir ?? tmpDir,
       sockets: tmpDir,
       needed: configurationPaths(settings),
+      lending: settings.lendSockets,
     })
     if (python.insteadOf !== null) {
       refuseSeveralAcceptors(settings, python.insteadOf)
@@ -85,10 +89,14 @@ export class PythonBackend implements Backend {
     const { log, settings } = this.#options
     log.info('No Python is installed: the application runs on the embedded one (--runtime pyodide)')
     log.debug(tried)
-    if (settings.preloadApp) log.warning('preload_app has no effect on the embedded Python')
+    if (settings.preloadApp)
+      log.warning(coded('MONO2038', 'preload_app has no effect on the embedded Python'))
     if (settings.threads > 1)
       log.warning(
-        `threads (${settings.threads}) has no effect on the embedded Python; use more workers`,
+        coded(
+          'MONO2038',
+          `threads (${settings.threads}) has no effect on the embedded Python; use more workers`,
+        ),
       )
   }
 
@@ -98,6 +106,7 @@ export class PythonBackend implements Backend {
     return new WorkerPool({
       workers,
       timeout: settings.timeout,
+      slowRequest: settings.slowRequest,
       loadTimeout: settings.loadTimeout,
       gracefulTimeout: settings.gracefulTimeout,
       maxRequests: settings.maxRequests,
@@ -181,8 +190,28 @@ export class PythonBackend implements Backend {
     }
   }
 
+  load(): PoolLoad | null {
+    return this.#pool?.load() ?? null
+  }
+
   report(): readonly WorkerReport[] {
     return this.#pool?.report() ?? []
+  }
+
+  async inspect(question: InspectionQuestion, pid: number | null, early: AbortSignal) {
+    return (await this.#pool?.inspect(question, pid, early)) ?? []
+  }
+
+  state(): PoolState {
+    return this.#pool?.state() ?? NO_POOL
+  }
+
+  requests(): readonly ControlRequest[] {
+    return this.#pool?.requests() ?? []
+  }
+
+  restart(pid: number, why: string): boolean {
+    return this.#pool?.restart(pid, why) ?? false
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -217,15 +246,22 @@ function configurationPaths({ config }: Settings): string[] {
 function refuseSeveralAcceptors({ acceptors }: Settings, tried: string): void {
   if (acceptors === 1) return
   throw new InterpreterError(
-    `${tried}\nThe embedded Python cannot replace it with --acceptors ${acceptors}: ` +
-      'its file locks do not work across processes, so SQLite databases could be destroyed. ' +
-      'Leave --acceptors out to use the embedded Python.',
+    coded(
+      'MONO2035',
+      `${tried}\nThe embedded Python cannot replace it with --acceptors ${acceptors}: ` +
+        'its file locks do not work across processes, so SQLite databases could be destroyed. ' +
+        'Leave --acceptors out to use the embedded Python.',
+    ),
   )
 }
 
 function refuseGreenlets({ workerClass }: Settings, tried: string): void {
   if (workerClass !== 'gevent') return
   throw new InterpreterError(
-    `${tried}\nThe embedded Python cannot replace it with worker_class gevent: it has no sockets.`,
+    coded(
+      'MONO2035',
+      `${tried}\nThe embedded Python cannot replace it with worker_class gevent: it has no ` +
+        'sockets.',
+    ),
   )
 }

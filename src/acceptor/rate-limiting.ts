@@ -1,8 +1,11 @@
+import { createRequire } from 'node:module'
 import type { EdgeHandler } from '../edge/chain.ts'
 import { Networks } from '../edge/networks.ts'
 import { rateLimit } from '../edge/rate-limit/rate-limit.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { CodedError, coded } from '../messages/coded.ts'
 import type { RequestEvents } from '../observe/request-events.ts'
+import { ownFile } from '../own-files/own-files.ts'
 import type { RateLimiter } from '../rate-limit/rate-limiter.ts'
 import { parseRatePolicy, type RatePolicy } from '../rate-limit/rate-policy.ts'
 import { type AskShared, SharedBuckets } from '../rate-limit/shared-buckets.ts'
@@ -11,7 +14,7 @@ import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 
 /** Thrown if a package is missing that a setting needs. */
-class MissingPackageError extends Error {
+class MissingPackageError extends CodedError {
   readonly code = 'missing-package'
 }
 
@@ -40,8 +43,10 @@ async function makeLimiter(
 ): Promise<RateLimiter> {
   const { rateLimitStore, acceptors } = settings
   if (rateLimitStore !== null) {
-    const { RedisBuckets } = await import('../rate-limit/redis-buckets.ts').catch(missing)
-    const buckets = new RedisBuckets(policies, rateLimitStore, (text) => log.warning(text))
+    const { Redis } = ioredis()
+    const { RedisBuckets } = await import('../rate-limit/redis-buckets.ts')
+    const store = { url: rateLimitStore, Redis }
+    const buckets = new RedisBuckets(policies, store, (text) => log.warning(text))
     await buckets.opened()
     return buckets
   }
@@ -50,9 +55,22 @@ async function makeLimiter(
   return alone ? new TokenBuckets(policies) : new SharedBuckets(policies, ask)
 }
 
-function missing(error: NodeJS.ErrnoException): never {
-  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
-  throw new MissingPackageError(
-    'rate_limit_store needs the package ioredis, which is not installed: npm install ioredis',
-  )
+/**
+ * The package ioredis, if the user has installed it. It is required, not imported, because bundlers
+ * would look for it in every program that imports this package.
+ *
+ * @throws MissingPackageError
+ */
+function ioredis(): typeof import('ioredis') {
+  try {
+    return createRequire(ownFile('package.json'))('ioredis')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
+    throw new MissingPackageError(
+      coded(
+        'MONO8301',
+        'rate_limit_store needs the package ioredis, which is not installed: npm install ioredis',
+      ),
+    )
+  }
 }

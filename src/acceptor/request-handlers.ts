@@ -5,30 +5,39 @@ import { observeRequests } from '../edge/observation/observe-requests.ts'
 import { trustProxies } from '../edge/trust/trust-proxies.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { type Coded, coded } from '../messages/coded.ts'
 import type { RequestEvents } from '../observe/request-events.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { AcceptorMetrics } from './acceptor-metrics.ts'
 import type { ArbiterLink } from './acceptor-process.ts'
 import type { Backend } from './backend.ts'
 import type { Development } from './development.ts'
 import type { FileHandlers } from './file-handlers.ts'
 import type { InheritedListener } from './messages.ts'
+import type { Traces } from './traces.ts'
 
 /** What the handlers of an acceptor are made from. */
 export interface RequestHandlerOptions {
   readonly settings: Settings
   readonly events: RequestEvents
+  /** Null without `metrics_bind`. */
+  readonly metrics: AcceptorMetrics | null
+  /** Why this acceptor is not ready, for `health_path`; null if it is. */
+  readonly obstacle: () => string | null
   readonly spool: Spool
   readonly log: ErrorLog
   /** Where this acceptor listens. */
   readonly listeners: readonly InheritedListener[]
   /** Logs what a client can cause at will; see `LogLimiter`. */
-  readonly warn: (kind: string, text: string) => void
+  readonly warn: (kind: string, text: Coded) => void
   /** Null unless the application is being developed (`--reload`). */
   readonly development: Development | null
   /** See {@link ArbiterLink.takeTokens}. */
   readonly takeTokens: ArbiterLink['takeTokens']
+  /** Null without traces. */
+  readonly traces: Traces | null
   /** To the caches of the other acceptors. */
   readonly cacheDrops: DropsLink
 }
@@ -69,9 +78,16 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     forwardedHeaders: settings.forwardedHeaders,
   }
   const files = await fileHandlers(options)
+  const traces = await tracesOf(options)
   return [
     // Outermost, so that the answer of any other handler is seen.
+    ...(options.metrics === null ? [] : [options.metrics.handler]),
     observeRequests(events),
+    // The next ones, so that every answer and every line in a log has the trace.
+    ...traces.begin,
+    ...(await serverTimingOf(options)),
+    // Whoever asks for health may use any host name, and plain HTTP.
+    ...(await healthOf(options)),
     // Before all that answer, so that every answer has them.
     ...(await securityHeadersOf(options)),
     admission(limits, events),
@@ -86,7 +102,35 @@ async function edgeHandlers(options: RequestHandlerOptions): Promise<EdgeHandler
     // Inside of the cache: what is stored is compressed once.
     ...(await compressionOf(options)),
     ...files.byResponse,
+    // Innermost: only the application gets another head.
+    ...traces.tell,
   ]
+}
+
+async function tracesOf({ settings, traces }: RequestHandlerOptions) {
+  if (traces === null) return { begin: [], tell: [] }
+  const { tellTraces, traceRequests } = await import('../edge/tracing/tracing.ts')
+  const begin = traceRequests({
+    continues: settings.traceAllowIps ?? settings.forwardedAllowIps,
+    sampler: traces.sampler,
+    recordsSpans: settings.otlp !== null,
+    library: traces.library,
+  })
+  return { begin: [begin], tell: [tellTraces()] }
+}
+
+async function serverTimingOf({ settings, events }: RequestHandlerOptions) {
+  const { serverTiming: whom, traceAllowIps, forwardedAllowIps } = settings
+  if (whom === 'off') return []
+  events.timed = true
+  const { serverTiming } = await import('../edge/server-timing/server-timing.ts')
+  return [serverTiming({ tells: whom === 'always' ? ['*'] : (traceAllowIps ?? forwardedAllowIps) })]
+}
+
+async function healthOf({ settings, obstacle }: RequestHandlerOptions): Promise<EdgeHandler[]> {
+  if (settings.healthPath === null) return []
+  const { health } = await import('../edge/health/health.ts')
+  return [health(settings.healthPath, obstacle)]
 }
 
 async function allowedHostsOf(options: RequestHandlerOptions): Promise<EdgeHandler[]> {
@@ -133,7 +177,7 @@ async function compressionOf(options: RequestHandlerOptions): Promise<EdgeHandle
       threshold: settings.compressMinimum,
       levels,
       memory: spool.memory,
-      failed: (text) => warn('responses that could not be compressed', text),
+      failed: (text) => warn('responses that could not be compressed', coded('MONO4045', text)),
     }),
   ]
 }

@@ -2,7 +2,7 @@ import type { Protocol } from '../http/connection.ts'
 import { h1, PLAIN_HTTP_REFUSED } from '../http/h1/protocol.ts'
 import { HandshakeGate } from '../http/tls/handshake-gate.ts'
 import type { HandshakeFailure } from '../http/tls/pending-handshake.ts'
-import type { LogLevel } from '../logging/error-log.ts'
+import { type Coded, coded } from '../messages/coded.ts'
 import type { Settings } from '../settings/table.ts'
 import { SecureContexts } from '../transport/tls/secure-contexts.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
@@ -13,7 +13,10 @@ export interface SecureConnectionsOptions {
   /** For clients that choose HTTP/2; null if it is not offered. */
   readonly h2: Protocol | null
   /** Logs what a client can cause at will; see `LogLimiter`. */
-  readonly log: (level: LogLevel, kind: string, text: string, burst?: number) => void
+  readonly log: {
+    info(kind: string, text: string): void
+    warning(kind: string, text: Coded, burst?: number): void
+  }
 }
 
 /** What the listeners with TLS of an acceptor share. Loaded only if there are any. */
@@ -21,6 +24,15 @@ export class SecureConnections {
   readonly gate: HandshakeGate
   readonly #contexts: SecureContexts
   readonly #options: SecureConnectionsOptions
+  /** Handshakes that failed, by the kind of failure. */
+  readonly failures: Record<HandshakeFailure['kind'], number> = {
+    failed: 0,
+    plain: 0,
+    left: 0,
+    overdue: 0,
+  }
+  /** Connections that were closed because of a flood of records. */
+  floods = 0
 
   constructor(options: SecureConnectionsOptions) {
     const { settings, material, h2, log } = options
@@ -33,19 +45,22 @@ export class SecureConnections {
       plainAnswer: PLAIN_HTTP_REFUSED,
       protocolFor: (alpn) => (alpn === 'h2' && h2 !== null ? { protocol: h2, whole: true } : H1),
       failed: (address, failure) => this.#failed(address, failure),
-      flooded: (address) =>
-        log(
-          'info',
+      flooded: (address) => {
+        this.floods++
+        log.info(
           'floods of TLS records without data',
           `Connection with ${address || 'unix socket'} closed: a flood of TLS records without ` +
             'data (changes of keys, or attempts to renegotiate)',
-        ),
+        )
+      },
       filled: () =>
-        log(
-          'warning',
+        log.warning(
           'full TLS handshakes',
-          `${settings.maxHandshakes} TLS handshakes are under way (max_handshakes): others ` +
-            'wait, and those that take longer than a second are closed for them',
+          coded(
+            'MONO4038',
+            `${settings.maxHandshakes} TLS handshakes are under way (max_handshakes): others ` +
+              'wait, and those that take longer than a second are closed for them',
+          ),
           1,
         ),
     })
@@ -57,8 +72,9 @@ export class SecureConnections {
   }
 
   #failed(address: string, { kind, reason }: HandshakeFailure): void {
+    this.failures[kind]++
     const text = `TLS handshake with ${address || 'unix socket'} failed: ${reason}`
-    this.#options.log('info', KINDS[kind], text)
+    this.#options.log.info(KINDS[kind], text)
   }
 }
 

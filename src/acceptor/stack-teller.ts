@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { ownEntry } from '../own-files/own-files.ts'
 import type { StackThreadData } from './stack-answer.ts'
 
 /**
@@ -21,10 +22,11 @@ export interface StackTeller {
  * @returns null if the thread cannot be started; then the arbiter gets no stacks
  */
 export function tellStacks(fd: number, doing: () => string): StackTeller | null {
-  const workerData: StackThreadData = { fd, own: new URL('../', import.meta.url).href }
+  const entry = ownEntry('acceptor/stack-thread')
+  const workerData: StackThreadData = { fd, own: new URL('../', entry).href }
   let thread: Worker
   try {
-    thread = new Worker(new URL('./stack-thread.js', import.meta.url), {
+    thread = new Worker(entry, {
       workerData,
       name: 'monoceros stacks',
       env: {},

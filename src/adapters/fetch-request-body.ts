@@ -1,16 +1,25 @@
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
-import { messageOf } from '../wsgi/stranger.ts'
-import type { InputStream } from '../wsgi/types.ts'
+import { messageOf, propertyOf } from '../wsgi/stranger.ts'
+import type { Bytes, InputStream } from '../wsgi/types.ts'
 import { ConsumedBodyError } from './consumed-body-error.ts'
 
 /** The body of a Request, read piece by piece. */
 export class FetchRequestBody implements ByteSource {
   readonly #request: Request
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null
+  #reader: ReadableStreamDefaultReader<Bytes> | null = null
   #released = false
+  #lost: InputError | null = null
 
   constructor(request: Request) {
     this.#request = request
+  }
+
+  /**
+   * The error of reading the body, if the runtime says that it was the connection's. Deno does
+   * (`Deno.errors.Http`); it does not abort the request's signal until the handler has answered.
+   */
+  get lost(): InputError | null {
+    return this.#lost
   }
 
   input(): InputStream {
@@ -18,7 +27,7 @@ export class FetchRequestBody implements ByteSource {
     return method === 'GET' || method === 'HEAD' ? emptyInput : new RequestInput(this)
   }
 
-  async next(): Promise<Uint8Array | null> {
+  async next(): Promise<Bytes | null> {
     if (this.#released)
       throw new InputError('The body of the request cannot be read after its response ended')
     if (this.#reader === null) {
@@ -30,11 +39,13 @@ export class FetchRequestBody implements ByteSource {
       this.#reader = body.getReader()
     }
     for (;;) {
-      let step: Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>>
+      let step: Awaited<ReturnType<ReadableStreamDefaultReader<Bytes>['read']>>
       try {
         step = await this.#reader.read()
       } catch (error) {
-        throw new InputError(`The body of the request ended early: ${messageOf(error)}`)
+        const failure = new InputError(`The body of the request ended early: ${messageOf(error)}`)
+        if (propertyOf(error, 'name') === 'Http') this.#lost = failure
+        throw failure
       }
       if (this.#released)
         throw new InputError('The body of the request cannot be read after its response ended')

@@ -19,6 +19,8 @@ export interface FromFetchOptions {
   keepScriptName?: boolean
 }
 
+/** Methods that no Request has (Fetch §2.2.1). Bun's takes them. */
+const FORBIDDEN = /^(?:CONNECT|TRACE|TRACK)$/i
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::\d*)?$/
 
 /**
@@ -101,7 +103,8 @@ function makeRequest(
   const port = environ.SERVER_PORT
   const host =
     environ.HTTP_HOST || (port === '' ? environ.SERVER_NAME : `${environ.SERVER_NAME}:${port}`)
-  if (!HOST.test(host) || !wanted.startsWith('/')) return null
+  if (!HOST.test(host) || !wanted.startsWith('/') || FORBIDDEN.test(environ.REQUEST_METHOD))
+    return null
   let url: URL
   try {
     url = new URL(

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodePercent } from '../semantics/percent.ts'
+import type { WSGIApplication } from '../wsgi/types.ts'
 import { MountPoint, mountEnd, sentTarget, splitTarget } from './mount.ts'
+import { toFastifyPlugin } from './to-fastify-plugin.ts'
+import { toFetchHandler } from './to-fetch-handler.ts'
+import { toKoaMiddleware } from './to-koa-middleware.ts'
+import { toNodeHandler } from './to-node-handler.ts'
 
 describe('mountEnd', () => {
   test.each([
@@ -63,6 +68,23 @@ describe('MountPoint', () => {
       expect.objectContaining({
         code: 'bad-option',
         message: expect.stringContaining('scriptName must be'),
+      }),
+    )
+  })
+})
+
+describe('an option that nothing would read is refused', () => {
+  const app: WSGIApplication = () => []
+  test.each([
+    ['toNodeHandler', () => toNodeHandler(app, { passError: true } as object), 'passError'],
+    ['toKoaMiddleware', () => toKoaMiddleware(app, { mount: '/py' } as object), 'mount'],
+    ['toFetchHandler', () => toFetchHandler(app, { prefix: '/py' } as object), 'prefix'],
+    ['toFastifyPlugin', () => toFastifyPlugin(app, { scriptName: '/py' } as object), 'scriptName'],
+  ])('%s', (name, make, option) => {
+    expect(make).toThrow(
+      expect.objectContaining({
+        code: 'bad-option',
+        message: expect.stringContaining(`${name} has no option "${option}"; its options are `),
       }),
     )
   })

@@ -22,6 +22,25 @@ export interface MountOptions {
   scriptNameStripped?: boolean
 }
 
+/** The options that {@link MountPoint} reads. */
+export const MOUNT_OPTIONS = ['scriptName', 'scriptNameStripped'] as const
+
+/**
+ * Refuses an option that nothing would read, such as `mount`: without its mount, an application
+ * would answer all paths.
+ *
+ * @param caller the function that is named in the error
+ * @param known the options that it has
+ * @throws TypeError (`bad-option`)
+ */
+export function checkOptionNames(caller: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    const text = `${caller} has no option "${name}"; its options are ${known.join(', ')}`
+    throw Object.assign(new TypeError(text), { code: 'bad-option' })
+  }
+}
+
 /** A path as it was sent, divided into the mount of the application and the rest. */
 export interface MountedPath {
   readonly mount: string

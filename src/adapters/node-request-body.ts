@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { type ByteSource, InputError } from '../wsgi/input-stream.ts'
+import type { Bytes } from '../wsgi/types.ts'
 import { ConsumedBodyError } from './consumed-body-error.ts'
 
 /** The bytes of a body that a body parser has read and left on the request; undefined if none. */
-export function parsedBody(request: object): Uint8Array | undefined {
+export function parsedBody(request: object): Bytes | undefined {
   const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }
-  if (rawBody instanceof Uint8Array) return rawBody
-  return body instanceof Uint8Array ? body : undefined
+  if (rawBody instanceof Uint8Array) return rawBody as Bytes
+  return body instanceof Uint8Array ? (body as Bytes) : undefined
 }
 
 /**
@@ -19,7 +20,7 @@ export function parsedBody(request: object): Uint8Array | undefined {
  */
 export class NodeRequestBody implements ByteSource {
   readonly #request: IncomingMessage | Http2ServerRequest
-  readonly #pieces: Uint8Array[] = []
+  readonly #pieces: Bytes[] = []
   #begun = false
   #ended = false
   #error: Error | null = null
@@ -29,7 +30,7 @@ export class NodeRequestBody implements ByteSource {
     this.#request = request
   }
 
-  async next(): Promise<Uint8Array | null> {
+  async next(): Promise<Bytes | null> {
     if (!this.#begun) this.#begin()
     for (;;) {
       const piece = this.#pieces.shift()
@@ -58,7 +59,8 @@ export class NodeRequestBody implements ByteSource {
     if (request.readableDidRead) {
       this.#error ??= new ConsumedBodyError(
         'mount the application before body parsers such as express.json(), ' +
-          'or make them keep the bytes in request.rawBody (a Uint8Array)',
+          'or make them keep the bytes in request.rawBody (a Uint8Array); in Fastify, register ' +
+          'toFastifyPlugin(app)',
       )
       return
     }
@@ -81,7 +83,7 @@ export class NodeRequestBody implements ByteSource {
     request.on('close', () => this.#fail(gone()))
   }
 
-  readonly #onData = (piece: Uint8Array | string): void => {
+  readonly #onData = (piece: Bytes | string): void => {
     this.#request.pause()
     this.#pieces.push(
       typeof piece === 'string'

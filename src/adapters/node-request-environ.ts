@@ -90,9 +90,11 @@ function nodeTarget(request: NodeRequest): {
   if (path === '') return target('', request.method === 'OPTIONS' ? '' : '/')
   if (!path.startsWith('/')) return target('', `/${path}`)
   if (whole === path) return target('', path)
-  if (whole.endsWith(path)) return target(whole.slice(0, -path.length), path)
-  if (path === '/' && whole.startsWith('/')) return target(whole, '')
-  return target('', path) // other middleware has rewritten the path
+  const outer = whole.endsWith(path) ? whole.slice(0, -path.length) : path === '/' ? whole : ''
+  // No mount, but a path that other middleware has rewritten. A mount with two slashes is what a
+  // client wrote: an application would make the address of another host of it.
+  if (!outer.startsWith('/') || /^\/(?:[/\\]|%2f|%5c)/i.test(outer)) return target('', path)
+  return target(outer, outer === whole ? '' : path)
 }
 
 function requestHeaders(

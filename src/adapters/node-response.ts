@@ -5,10 +5,15 @@ import type { ResponseSink } from '../wsgi/response-sink.ts'
 import type { ResponseHeaders } from '../wsgi/types.ts'
 import { readStart, type StartedResponse } from './started-response.ts'
 
+/** What the package compression makes of a response, and with it Next.js. */
+type Flushable = ServerResponse & { flush(): void }
+
 /** Writes a response of an application to a response of Node. */
 export class NodeSink implements ResponseSink<StartedResponse> {
   readonly #response: ServerResponse
   readonly #http2: Http2ServerResponse | null
+  /** The response, if middleware compresses it and would keep pieces back. */
+  #compressed: Flushable | null = null
   readonly failed: (error: unknown) => void
   readonly complain: (error: unknown) => void
 
@@ -42,10 +47,15 @@ export class NodeSink implements ResponseSink<StartedResponse> {
 
   start(head: StartedResponse): void {
     this.#writeHead(head, -1)
+    // Node's own method of that name is deprecated.
+    if (Object.hasOwn(this.#response, 'flush')) this.#compressed = this.#response as Flushable
   }
 
   data(chunk: Uint8Array): boolean {
-    return this.#response.write(bufferOf(chunk))
+    const more = this.#response.write(bufferOf(chunk))
+    // PEP 3333: a piece must not wait for the next one.
+    this.#compressed?.flush()
+    return more
   }
 
   whenReady(callback: () => void): void {

@@ -1,5 +1,5 @@
 import { emptyInput, InputError, readChunks } from '../wsgi/input-stream.ts'
-import type { WSGIEnvironment } from '../wsgi/types.ts'
+import type { Bytes, WSGIEnvironment } from '../wsgi/types.ts'
 
 /** Methods whose requests have a body only when a header says so (RFC 9110 §9.3). */
 const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'])
@@ -11,7 +11,7 @@ const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE
  */
 export function requestPieces(
   environ: WSGIEnvironment,
-): AsyncGenerator<Uint8Array, void, undefined> | null {
+): AsyncGenerator<Bytes, void, undefined> | null {
   const input = environ['wsgi.input']
   if (input === emptyInput) return null
   const declared = environ.CONTENT_LENGTH
@@ -28,7 +28,7 @@ export function requestPieces(
 async function* piecesUpTo(
   environ: WSGIEnvironment,
   length: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Bytes, void, undefined> {
   const input = environ['wsgi.input']
   let left = length
   while (left > 0) {

@@ -189,6 +189,23 @@ test('an aborted signal closes the body and breaks it off, before the answer and
   expect(said).toEqual([])
 })
 
+test('a reader that cancels when the signal aborts, as servers do, sees no error', async () => {
+  const { app, seen } = endless()
+  const abort = new AbortController()
+  const response = await toFetchHandler(app)(new Request('http://a/', { signal: abort.signal }))
+  const reader = response.body!.getReader()
+  await reader.read()
+  let failure: unknown
+  reader.closed.catch((error) => {
+    failure = error
+  })
+  abort.abort(new Error('the client has left'))
+  await reader.cancel()
+  await reader.closed
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  expect({ failure, closed: seen.closed }).toEqual({ failure: undefined, closed: 1 })
+})
+
 test('the request is read no faster than the application reads, and what is unread is cancelled', async () => {
   let pulled = 0
   let cancelled = 0

@@ -6,7 +6,13 @@ import { failureStatus, failureText } from '../wsgi/failure.ts'
 import type { ErrorStream, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
 import { FetchRequestBody } from './fetch-request-body.ts'
 import { FetchSink, statusResponse } from './fetch-response.ts'
-import { type MountOptions, MountPoint, splitTarget } from './mount.ts'
+import {
+  checkOptionNames,
+  MOUNT_OPTIONS,
+  type MountOptions,
+  MountPoint,
+  splitTarget,
+} from './mount.ts'
 
 /** Options of {@link toFetchHandler}. */
 export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends MountOptions {
@@ -35,6 +41,8 @@ export interface FetchHandlerOptions<Rest extends unknown[] = unknown[]> extends
   remoteAddress?: (request: Request, ...rest: Rest) => string | undefined
 }
 
+const FETCH_HANDLER_OPTIONS = ['errors', 'passErrors', 'remoteAddress', ...MOUNT_OPTIONS]
+
 /** The result of {@link toFetchHandler}: a function from `Request` to `Response`. */
 export type FetchHandler<Rest extends unknown[] = unknown[]> = (
   request: Request,
@@ -53,7 +61,7 @@ export type FetchHandler<Rest extends unknown[] = unknown[]> = (
  *
  * @param app the application to call
  * @throws WSGIError if `app` is not an application
- * @throws TypeError (`bad-option`) for a `scriptName` that is not a path
+ * @throws TypeError (`bad-option`) for a `scriptName` that is not a path, or an unknown option
  * @example
  * import { Hono } from 'hono'
  * import { toFetchHandler } from 'monoceros'
@@ -73,6 +81,7 @@ export function toFetchHandler<Rest extends unknown[] = unknown[]>(
   options: FetchHandlerOptions<Rest> = {},
 ): FetchHandler<Rest> {
   const application = toFunction(app)
+  checkOptionNames('toFetchHandler', options, FETCH_HANDLER_OPTIONS)
   const mount = new MountPoint(options)
   const errors = options.errors ?? consoleErrors
 
@@ -145,7 +154,7 @@ function respond(
           reject(error)
           return
         }
-        report(error)
+        if (error !== body.lost) report(error)
         resolve(statusResponse(failureStatus(error)))
       },
       report,
@@ -159,7 +168,9 @@ function respond(
     const gone = () => {
       over()
       call.cancel()
-      sink.abandon(signal!.reason)
+      // Later: a server whose client has left cancels the body itself, and logs an error that comes
+      // before that. Anybody else who reads it must not take it for complete.
+      setTimeout(() => sink.abandon(signal!.reason), 0)
       resolve(new Response(null, { status: 499 }))
     }
     if (signal?.aborted === true) {

@@ -6,7 +6,7 @@ import { consoleErrors } from '../wsgi/error-stream.ts'
 import { failureStatus, failureText } from '../wsgi/failure.ts'
 import { bytesSource, RequestInput } from '../wsgi/input-stream.ts'
 import type { ErrorStream, WSGIApplication } from '../wsgi/types.ts'
-import { type MountOptions, MountPoint } from './mount.ts'
+import { checkOptionNames, MOUNT_OPTIONS, type MountOptions, MountPoint } from './mount.ts'
 import { NodeRequestBody, parsedBody } from './node-request-body.ts'
 import { BadRequestError, nodeEnviron } from './node-request-environ.ts'
 import { NodeSink } from './node-response.ts'
@@ -30,6 +30,9 @@ export interface NodeHandlerOptions extends MountOptions {
   passErrors?: boolean
 }
 
+/** The names of {@link NodeHandlerOptions}. */
+export const NODE_HANDLER_OPTIONS = ['errors', 'passErrors', ...MOUNT_OPTIONS] as const
+
 /**
  * The result of {@link toNodeHandler}: a request listener for `node:http` and `node:http2`, and a
  * middleware for Express and Connect.
@@ -42,11 +45,12 @@ export type NodeHandler = (
 
 /**
  * Turns a WSGI application, in TypeScript or in Python, into a handler for `node:http`,
- * `node:http2`, Express, Connect, Fastify, Vite's dev server and Next's custom server.
+ * `node:http2`, Express, Connect, Polka and Next's custom server. For Fastify, Koa and Vite, use
+ * `toFastifyPlugin`, `toKoaMiddleware` and the plugin of `monoceros/vite`.
  *
  * Under a mount of Express or Connect, the application sees the mount as `SCRIPT_NAME` and the rest
- * as `PATH_INFO`. For frameworks that do not pass on the mount, such as Fastify, set `scriptName`;
- * requests for other paths then go to `next()`, or are answered with 404.
+ * as `PATH_INFO`. For frameworks that do not pass on the mount, set `scriptName`; requests for
+ * other paths then go to `next()`, or are answered with 404.
  *
  * Do not use it after body parsers: the body of the request must not have been read, unless
  * `request.rawBody`, or `request.body` of `express.raw()`, has its bytes.
@@ -57,33 +61,17 @@ export type NodeHandler = (
  *
  * @param app the application to call
  * @throws WSGIError if `app` is not an application
- * @throws TypeError (`bad-option`) for a `scriptName` that is not a path
+ * @throws TypeError (`bad-option`) for a `scriptName` that is not a path, or an unknown option
  * @example
  * import express from 'express'
  * import { pythonApp, toNodeHandler } from 'monoceros'
  *
  * const flask = pythonApp('flaskapp:app')
  * express().use('/api', toNodeHandler(flask)).listen(8000)
- * @example
- * // Vite: in configureServer, which comes before Vite's own 404.
- * const plugin = {
- *   name: 'api',
- *   configureServer: ({ middlewares }) => void middlewares.use('/api', toNodeHandler(app)),
- * }
- * @example
- * // Fastify: take over the reply, and remove the parsers that would read the body.
- * fastify.register(async (scope) => {
- *   scope.removeAllContentTypeParsers()
- *   scope.addContentTypeParser('*', (request, payload, done) => done(null))
- *   const handler = toNodeHandler(app, { scriptName: '/py' })
- *   scope.all('/py/*', (request, reply) => {
- *     reply.hijack()
- *     handler(request.raw, reply.raw)
- *   })
- * })
  */
 export function toNodeHandler(app: WSGIApplication, options: NodeHandlerOptions = {}): NodeHandler {
   const application = toFunction(app)
+  checkOptionNames('toNodeHandler', options, NODE_HANDLER_OPTIONS)
   const mount = new MountPoint(options)
   const errors = options.errors ?? consoleErrors
 

@@ -1,4 +1,5 @@
 /** An acceptor as seen by the arbiter: a child process, the messages to and from it, its end. */
+
 import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -9,13 +10,15 @@ import type {
   FromAcceptor,
   ReadyReport,
   ToAcceptor,
-  WorkerReport,
 } from '../acceptor/messages.ts'
+import type { Details, QuestionName } from '../acceptor/questions.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import { coded } from '../messages/coded.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import type { LoadWatch } from '../runtimes/load-watch.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit, exitOf } from './acceptor-exit.ts'
+import { AcceptorQuestions, type Answered } from './acceptor-questions.ts'
 import { AcceptorWorkers } from './acceptor-workers.ts'
 import { type Deferred, defer } from './deferred.ts'
 import { LivenessWatch } from './liveness-watch.ts'
@@ -40,9 +43,6 @@ export interface AcceptorChildOptions extends AcceptorJob {
 
 /** How long the rest of an acceptor's processes have after TERM and after KILL, in milliseconds. */
 const LAST_GRACE_MS = 1000
-
-/** How long an acceptor may take to report its workers, in milliseconds. */
-const REPORT_MS = 1000
 
 /**
  * Starts an acceptor process and follows it to its end.
@@ -70,6 +70,7 @@ export class AcceptorChild {
   readonly #tmpDir: string
   readonly #graceMs: number
   readonly #timeout: number
+  readonly #slowRequest: number
   readonly #log: ErrorLog
   readonly #stacks: StackChannel | null
   readonly #workers: AcceptorWorkers
@@ -82,8 +83,10 @@ export class AcceptorChild {
   readonly #unwatchLoad: () => void
   readonly #rateLimit: readonly string[]
   readonly #cacheDropped: (dropped: Dropped) => void
+  readonly #questions: AcceptorQuestions
   #liveness: LivenessWatch | null = null
-  #reporting: Deferred<readonly WorkerReport[] | null> | null = null
+  /** Null while its event loop is blocked, and unless stacks of slow requests are logged. */
+  #slowness: LivenessWatch | null = null
   #isReady = false
   #isStopping = false
   #stopRequested = false
@@ -98,6 +101,7 @@ export class AcceptorChild {
     const { settings, log, loads } = options
     this.#graceMs = settings.gracefulTimeout * 1000
     this.#timeout = settings.timeout
+    this.#slowRequest = settings.slowRequest
     this.#rateLimit = settings.rateLimit
     this.#log = log
     const { process: child, start } = spawnAcceptor(options)
@@ -112,6 +116,7 @@ export class AcceptorChild {
     this.ready.catch(() => {})
     this.exited = this.#follow()
     this.#permitWorker = options.permitWorker
+    this.#questions = new AcceptorQuestions((question) => this.#send({ type: 'ask', ...question }))
     this.#cacheDropped = options.cacheDropped
     child.on('message', (message) => this.#onMessage(message as FromAcceptor))
     this.#send(start)
@@ -163,6 +168,11 @@ export class AcceptorChild {
     this.#send({ type: 'scale', workers })
   }
 
+  /** Has it answer health checks with 503. */
+  notReady(): void {
+    this.#send({ type: 'not-ready' })
+  }
+
   /** Has it answer with this error, or with the application again if it is null. */
   showFailure(text: string | null): void {
     this.#send({ type: 'show-failure', text })
@@ -184,20 +194,19 @@ export class AcceptorChild {
     this.#send({ type: 'reopen-logs' })
   }
 
-  /** Its workers at this moment; null if it does not answer within a second. */
-  async report(): Promise<readonly WorkerReport[] | null> {
-    if (this.#ended || !this.#isReady) return null
-    if (this.#reporting === null) {
-      const reporting = defer<readonly WorkerReport[] | null>()
-      this.#reporting = reporting
-      const timer = setTimeout(() => reporting.resolve(null), REPORT_MS)
-      this.#send({ type: 'report' })
-      void reporting.promise.then(() => {
-        clearTimeout(timer)
-        this.#reporting = null
-      })
-    }
-    return await this.#reporting.promise
+  /**
+   * Asks it something, if it serves.
+   *
+   * @param deadlineMs how long to wait for the answer, in milliseconds
+   * @returns the answer, or why there is none; it never rejects
+   */
+  async ask<Name extends QuestionName>(
+    question: Name,
+    details: Details<Name>,
+    deadlineMs: number,
+  ): Promise<Answered<Name>> {
+    if (!this.#isReady && !this.#ended) return { answer: null, absent: 'it is still starting' }
+    return await this.#questions.ask(question, details, deadlineMs)
   }
 
   /**
@@ -232,6 +241,11 @@ export class AcceptorChild {
     rmSync(this.#tmpDir, { recursive: true, force: true })
   }
 
+  /** Has it replaced, as if it had asked for that. */
+  retire(): void {
+    this.#retiring.resolve()
+  }
+
   #send(message: ToAcceptor): void {
     if (!this.#process.connected) return
     // If the channel breaks now, `exited` reports it.
@@ -245,6 +259,7 @@ export class AcceptorChild {
         this.#isReady = true
         this.#ready.resolve(message.ready)
         this.#watchLiveness()
+        this.#watchSlowness()
         break
       case 'failed':
         this.#unwatchLoad()
@@ -257,8 +272,12 @@ export class AcceptorChild {
       case 'retiring':
         this.#retiring.resolve()
         break
+      case 'counted':
+        this.#events.acceptorCounted.publish({ pid: this.pid, snapshot: message.snapshot })
+        break
       case 'alive':
         this.#liveness?.alive()
+        this.#watchSlowness()
         break
       case 'reloaded':
         this.#reloads.shift()?.resolve()
@@ -281,8 +300,11 @@ export class AcceptorChild {
       case 'worker-event':
         this.#workers.publish(message.event)
         break
-      case 'report':
-        this.#reporting?.resolve(message.workers)
+      case 'answer':
+        this.#questions.answered(message.id, message.answer)
+        break
+      case 'no-answer':
+        this.#questions.failed(message.id, message.reason)
     }
   }
 
@@ -307,10 +329,34 @@ export class AcceptorChild {
       const { text } = await stacks.ask()
       if (this.#ended) return
       this.#log.critical(
-        `Acceptor ${this.pid}: the application blocked the event loop for more than ` +
-          `${this.#timeout} s (timeout); killing the process. ${text}`,
+        coded(
+          'MONO5105',
+          `Acceptor ${this.pid}: the application blocked the event loop for more than ` +
+            `${this.#timeout} s (timeout); killing the process. ${text}`,
+        ),
       )
       signalGroup(this.pid, 'SIGKILL')
+    })
+  }
+
+  /** Logs what blocks its event loop, once each time. Called with each sign of life. */
+  #watchSlowness(): void {
+    const stacks = this.#stacks
+    if (stacks === null || this.#slowRequest === 0) return
+    if (this.#slowness !== null) return this.#slowness.alive()
+    this.#slowness = new LivenessWatch(this.#slowRequest, async () => {
+      this.#slowness = null
+      const { text, isStack } = await stacks.ask()
+      if (this.#ended || !isStack) return
+      const { pid } = this
+      this.#events.loopBlocked.publish({ pid, seconds: this.#slowRequest, stack: text })
+      this.#log.warning(
+        coded(
+          'MONO4010',
+          `Acceptor ${this.pid}: the application has blocked the event loop for ` +
+            `${this.#slowRequest} s (slow_request). ${text}`,
+        ),
+      )
     })
   }
 
@@ -322,7 +368,7 @@ export class AcceptorChild {
       pid: this.pid,
       reportStack: () => stacks.ask(),
       giveUp: (text) => {
-        this.#ready.reject(new AcceptorFailure('application-load', text))
+        this.#ready.reject(new AcceptorFailure('application-load', coded('MONO2021', text)))
         signalGroup(this.pid, 'SIGKILL')
       },
     })
@@ -342,13 +388,15 @@ export class AcceptorChild {
     this.#isStopping = true
     this.#unwatchLoad()
     this.#liveness?.end()
-    this.#reporting?.resolve(null)
-    const text = `${describeExit(this.pid, exit)} before it was ready`
-    this.#ready.reject(new AcceptorFailure('other', text))
+    this.#slowness?.end()
+    const end = describeExit(this.pid, exit)
+    this.#questions.end(end)
+    const text = this.pid === 0 ? end : `${end} before it was ready`
+    this.#ready.reject(new AcceptorFailure('other', coded('MONO5101', text)))
     this.#leaving.resolve(exit)
     this.#failReloads()
     if (this.pid !== 0) await this.#endGroup(exit)
-    this.#workers.ended(this.#stopRequested, describeExit(this.pid, exit))
+    this.#workers.ended(this.#stopRequested, end)
     await rm(this.#tmpDir, { recursive: true, force: true, maxRetries: 3 }).catch(() => {})
     this.#over = true
     return exit
@@ -376,7 +424,10 @@ export class AcceptorChild {
   #failReloads(): void {
     for (const reload of this.#reloads.splice(0)) {
       reload.reject(
-        new AcceptorFailure('other', `Acceptor ${this.pid} ended before it had reloaded`),
+        new AcceptorFailure(
+          'other',
+          coded('MONO5101', `Acceptor ${this.pid} ended before it had reloaded`),
+        ),
       )
     }
   }

@@ -2,8 +2,12 @@
  * The acceptors that serve one version of the settings: started together, kept complete, ended
  * together.
  */
+
 import type { BrowserChange } from '../acceptor/messages.ts'
+import type { Details, QuestionName } from '../acceptor/questions.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
+import type { LogLevel } from '../logging/log-level.ts'
+import { coded } from '../messages/coded.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { LoadWatch } from '../runtimes/load-watch.ts'
 import { acceptorsOf, runtimeOf } from '../settings/runtime.ts'
@@ -11,7 +15,7 @@ import type { Settings } from '../settings/table.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { AcceptorChild, type Leave } from './acceptor-child.ts'
 import { type AcceptorExit, AcceptorFailure, describeExit } from './acceptor-exit.ts'
-import type { AcceptorStatus } from './actions.ts'
+import type { AcceptorAnswer, AcceptorStatus } from './actions.ts'
 import { type Deferred, defer } from './deferred.ts'
 import type { Identity } from './identity.ts'
 import type { ListeningSocket } from './listeners.ts'
@@ -76,6 +80,9 @@ function newPlace(index: number): Place {
  */
 const YOUNG_AGE_MS = 10_000
 
+/** How long an acceptor may take to report its workers, in milliseconds. */
+const REPORT_MS = 1000
+
 /**
  * Starts acceptors and replaces those that end. The arbiter holds the listening sockets, so new
  * connections wait in the kernel until the replacement is ready.
@@ -100,6 +107,8 @@ export class AcceptorSet {
   #abandoned: Deferred<'abandoned'> | null = null
   /** Resolves when the acceptors that asked before have been replaced. */
   #retirement: Promise<void> = Promise.resolve()
+  /** Null for that of the settings. */
+  #logLevel: LogLevel | null = null
   #workers: number
   #state: 'starting' | 'serving' | 'ending' = 'starting'
 
@@ -154,7 +163,8 @@ export class AcceptorSet {
     const orAbandoned = async <T>(work: Promise<T>): Promise<T> => {
       work.catch(() => {})
       const result = await Promise.race([work, abandoned.promise])
-      if (result === 'abandoned') throw new AcceptorFailure('other', 'The reload was abandoned')
+      if (result === 'abandoned')
+        throw new AcceptorFailure('other', coded('MONO5203', 'The reload was abandoned'))
       return result
     }
     for (const place of this.#places) {
@@ -213,6 +223,11 @@ export class AcceptorSet {
     for (const child of this.#children) child.showFailure(text)
   }
 
+  /** Has health checks answered with 503, while everything goes on. */
+  notReady(): void {
+    for (const child of this.#children) child.notReady()
+  }
+
   refreshBrowsers(version: number, change: BrowserChange): void {
     for (const child of this.#children) child.refreshBrowsers(version, change)
   }
@@ -240,7 +255,44 @@ export class AcceptorSet {
               ? ('serving' as const)
               : ('starting' as const),
         startedAt: Math.round(performance.timeOrigin + child.startedAt),
-        workers: await child.report(),
+        workers: (await child.ask('workers', null, REPORT_MS)).answer,
+      })),
+    )
+  }
+
+  /**
+   * Replaces a worker, or an acceptor.
+   *
+   * @param why for the log, about a worker: `was restarted by monoceros ctl`
+   * @returns false if none that serves has this pid
+   */
+  async restart(pid: number, why: string): Promise<boolean> {
+    for (const { child } of this.#places) {
+      if (child?.pid !== pid || child.isStopping || !child.isReady) continue
+      child.retire()
+      return true
+    }
+    const answers = await this.ask('restart', { pid, why }, REPORT_MS)
+    return answers.some(({ answer }) => answer === true)
+  }
+
+  /** Of these acceptors, and of their replacements. */
+  setLogLevel(level: LogLevel): void {
+    this.#logLevel = level
+    void this.ask('log-level', { level }, REPORT_MS)
+  }
+
+  /** Asks all acceptors, also those that are stopping; see {@link ArbiterActions.ask}. */
+  async ask<Name extends QuestionName>(
+    question: Name,
+    details: Details<Name>,
+    deadlineMs: number,
+  ): Promise<AcceptorAnswer<Name>[]> {
+    const children = [...this.#children]
+    return await Promise.all(
+      children.map(async (child) => ({
+        pid: child.pid,
+        ...(await child.ask(question, details, deadlineMs)),
       })),
     )
   }
@@ -303,6 +355,13 @@ export class AcceptorSet {
     })
     place.child = child
     this.#children.add(child)
+    child.ready.then(
+      () => {
+        const level = this.#logLevel
+        if (level !== null) void child.ask('log-level', { level }, REPORT_MS)
+      },
+      () => {},
+    )
     void this.#replaceWhenLeaving(place, child)
     void this.#replaceWhenRetiring(place, child)
     this.#publish(child)
@@ -318,7 +377,12 @@ export class AcceptorSet {
     const { pid } = child
     acceptorStarted.publish({ pid })
     child.ready.then(
-      ({ workers }) => acceptorReady.publish({ pid, workers: workers.length }),
+      ({ workers, failure }) =>
+        acceptorReady.publish({
+          pid,
+          workers: workers.length,
+          loaded: failure === undefined,
+        }),
       () => {
         // It ends, which is the event.
       },
@@ -392,9 +456,10 @@ export class AcceptorSet {
     const then = `starting a replacement${delay === 0 ? '' : ` in ${delay / 1000} s`}`
     if (failure !== undefined) {
       log.error(failure.message)
-      log.error(`Acceptor ${pid} could not start; ${then}`)
-    } else if (typeof exit === 'string') log.warning(`Acceptor ${pid} is leaving; ${then}`)
-    else log.error(`${describeExit(pid, exit)}; ${then}`)
+      log.error(coded('MONO5102', `Acceptor ${pid} could not start; ${then}`))
+    } else if (typeof exit === 'string')
+      log.warning(coded('MONO5103', `Acceptor ${pid} is leaving; ${then}`))
+    else log.error(coded('MONO5101', `${describeExit(pid, exit)}; ${then}`))
   }
 
   #restart(place: Place): void {
@@ -414,7 +479,9 @@ export class AcceptorSet {
       // No memory, no space for its directory, …: the next attempt may succeed.
       const delay = restartDelay(++place.youngDeaths)
       const reason = error instanceof Error ? error.message : String(error)
-      log.error(`Cannot start an acceptor: ${reason}; trying again in ${delay / 1000} s`)
+      log.error(
+        coded('MONO5102', `Cannot start an acceptor: ${reason}; trying again in ${delay / 1000} s`),
+      )
       place.restart = setTimeout(() => this.#restart(place), delay)
     }
   }

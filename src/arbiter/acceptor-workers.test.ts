@@ -16,12 +16,25 @@ test('the events of workers are published with the number of their acceptor', ()
   const { workers, seen } = watched()
   workers.publish({ topic: 'workerStarted', pid: 11, age: null })
   workers.publish({ topic: 'workerReady', pid: 11, seconds: 0.5 })
-  workers.publish({ topic: 'workerRecycled', pid: 11, replacement: 12, reason: 'was full' })
+  workers.publish({
+    topic: 'workerRecycled',
+    pid: 11,
+    replacement: 12,
+    cause: 'told',
+    reason: 'was full',
+  })
   workers.publish({ topic: 'workerEnded', pid: 11, cause: 'stopped', reason: 'exited with 0' })
   expect(seen).toEqual([
     { topic: 'workerStarted', pid: 11, age: null, acceptor: 10 },
     { topic: 'workerReady', pid: 11, seconds: 0.5, acceptor: 10 },
-    { topic: 'workerRecycled', pid: 11, replacement: 12, reason: 'was full', acceptor: 10 },
+    {
+      topic: 'workerRecycled',
+      pid: 11,
+      replacement: 12,
+      cause: 'told',
+      reason: 'was full',
+      acceptor: 10,
+    },
     { topic: 'workerEnded', pid: 11, cause: 'stopped', reason: 'exited with 0', acceptor: 10 },
   ])
 })
@@ -40,7 +53,7 @@ test('workers of an acceptor that was killed end with it, once', () => {
       topic: 'workerEnded',
       pid: 12,
       acceptor: 10,
-      cause: 'crashed',
+      cause: 'acceptor-ended',
       reason: 'ended with its acceptor: Acceptor 10 was killed by SIGKILL',
     },
   ])

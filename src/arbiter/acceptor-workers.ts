@@ -35,7 +35,7 @@ export class AcceptorWorkers {
       this.#events.workerEnded.publish({
         pid,
         acceptor: this.#acceptor,
-        cause: expected ? 'stopped' : 'crashed',
+        cause: expected ? 'stopped' : 'acceptor-ended',
         reason: `ended with its acceptor: ${reason}`,
       })
     }

@@ -5,10 +5,16 @@
  * (`drivers/signals.ts`) are the driver of the command; a control socket or a file watcher is
  * another implementation of the same interface.
  */
+
 import type { BrowserChange, WorkerReport } from '../acceptor/messages.ts'
+import type { Details, QuestionName } from '../acceptor/questions.ts'
 import type { LogLevel } from '../logging/error-log.ts'
+import type { LogTail } from '../logging/log-tail.ts'
+import type { Coded } from '../messages/coded.ts'
 import type { ArbiterEvents } from '../observe/arbiter-events.ts'
 import type { Settings } from '../settings/table.ts'
+import type { Answered } from './acceptor-questions.ts'
+import type { RestartHistory } from './control/restart-history.ts'
 import type { HookHost } from './hooks/hook-host.ts'
 
 /**
@@ -54,6 +60,9 @@ export interface AcceptorStatus {
    */
   readonly workers: readonly WorkerReport[] | null
 }
+
+/** What one acceptor answered, or why it did not: it is starting, it hangs, it has ended. */
+export type AcceptorAnswer<Name extends QuestionName> = { readonly pid: number } & Answered<Name>
 
 /** A snapshot of the server. Plain data: it can be sent as JSON. */
 export interface ServerStatus {
@@ -135,19 +144,61 @@ export interface ArbiterActions {
   /** Opens the log files again, after they were renamed. */
   reopenLogs(cause: string): void
 
+  /**
+   * Replaces a worker, or an acceptor with its workers: the new one first.
+   *
+   * @param pid its process
+   * @returns false if none that serves or starts has this pid
+   */
+  restart(pid: number, cause: string): Promise<boolean>
+
+  /** The least important level that goes to the error log. */
+  readonly logLevel: LogLevel
+
+  /**
+   * Changes the level of the error log in all processes, until the next reload.
+   *
+   * @returns the level before
+   */
+  setLogLevel(level: LogLevel, cause: string): LogLevel
+
+  /** The settings in force, and where those come from that are not defaults. */
+  readonly configuration: {
+    readonly settings: Settings
+    readonly origins: Readonly<Record<string, string>>
+  }
+
+  /** The newest restarts, and the last reload. */
+  readonly history: RestartHistory
+
+  /** The newest entries of the arbiter's own error log; null without a control socket. */
+  readonly logTail: LogTail | null
+
   /** Has the pages that are open in browsers refreshed; nothing without `reload_browser`. */
   refreshBrowsers(change: BrowserChange): void
 
   /** What runs now. It asks every acceptor, and waits for an answer for a second at most. */
   status(): Promise<ServerStatus>
+
+  /**
+   * Asks every acceptor at the same time, also those that are stopping. An acceptor that does not
+   * answer is in the result with the reason; the others are not affected. It never rejects.
+   *
+   * @param deadlineMs how long to wait for an answer, in milliseconds
+   */
+  ask<Name extends QuestionName>(
+    question: Name,
+    details: Details<Name>,
+    deadlineMs: number,
+  ): Promise<readonly AcceptorAnswer<Name>[]>
 }
 
 /** A driver's view of the error log. A reload may change the file behind it. */
 export interface DriverLog {
-  log(level: LogLevel, text: string): void
+  log(level: LogLevel, text: Coded): void
   debug(text: string): void
   info(text: string): void
-  warning(text: string): void
+  warning(text: Coded): void
 }
 
 /** Settings that have been read, and what calls their hooks that run beside the arbiter. */

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { childrenOf, isAlive } from '../../tests/support/processes.ts'
 import { waitFor, within } from '../../tests/support/wait-for.ts'
 import { loadSettings } from '../config/load-settings.ts'
+import { fromElsewhere } from '../messages/coded.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { Settings } from '../settings/table.ts'
 import type { ArbiterActions, ArbiterDriver, DriverLog } from './actions.ts'
@@ -249,7 +250,9 @@ describe('starting', () => {
   test('an acceptor that dies while it starts is told; the status is 1', async () => {
     const arbiter = await testArbiter().run('dies-young')
     expect(await arbiter.stopped()).toBe(1)
-    expect(arbiter.log()).toMatch(/Acceptor \d+ was killed by SIGKILL before it was ready\n/)
+    expect(arbiter.log()).toMatch(
+      /Acceptor \d+ was killed by SIGKILL before it was ready \[MONO5101\]\n/,
+    )
     expectNothingLeft(arbiter)
   })
 
@@ -411,7 +414,7 @@ describe('stopping', () => {
     arbiter.host.emit('uncaughtException', new Error('we slipped'))
     expect(arbiter.host.exitCode).toBe(70)
     expect(arbiter.log()).toMatch(
-      /\[CRITICAL\] Bug in the arbiter, please report it: Error: we slipped\n.*at /,
+      /\[CRITICAL\] Bug in the arbiter, please report it: Error: we slipped \[MONO5902\]\n.*at /,
     )
     await arbiter.stopped()
     expectNothingLeft(arbiter)
@@ -446,7 +449,9 @@ describe('supervision', () => {
     const client = new Client({ port: arbiter.port })
     const first = await client.acceptor()
     process.kill(first, 'SIGTERM')
-    await arbiter.logged(new RegExp(`Acceptor ${first} is leaving; starting a replacement\n`))
+    await arbiter.logged(
+      new RegExp(`Acceptor ${first} is leaving; starting a replacement \\[MONO5103\\]\n`),
+    )
     const second = await waitFor('the replacement', () => arbiter.acceptors()[1])
     expect(isAlive(first)).toBe(true)
     expect(client.socket.readyState).toBe('open')
@@ -464,11 +469,11 @@ describe('supervision', () => {
     const arbiter = await serve(`broken-when:${marker}`)
     writeFileSync(marker, 'broken')
     process.kill(arbiter.acceptors()[0]!.pid, 'SIGKILL')
-    await arbiter.logged(/was killed by SIGKILL; starting a replacement in 0\.1 s\n/)
+    await arbiter.logged(/was killed by SIGKILL; starting a replacement in 0\.1 s \[MONO5101\]\n/)
     await arbiter.logged(
-      /ImportError: no such thing\n.*could not start; starting a replacement in 0\.2 s\n/,
+      /ImportError: no such thing\n.*could not start; starting a replacement in 0\.2 s \[MONO5102\]\n/,
     )
-    await arbiter.logged(/could not start; starting a replacement in 0\.4 s\n/)
+    await arbiter.logged(/could not start; starting a replacement in 0\.4 s \[MONO5102\]\n/)
     const answer = ask(arbiter.port)
     writeFileSync(marker, '')
     expect(await answer).toMatch(/^pid/)
@@ -490,7 +495,7 @@ describe('supervision', () => {
     const arbiter = await serve(`broken-when:${marker}`)
     writeFileSync(marker, 'broken')
     process.kill(arbiter.acceptors()[0]!.pid, 'SIGKILL')
-    await arbiter.logged(/starting a replacement in 0\.4 s\n/)
+    await arbiter.logged(/starting a replacement in 0\.4 s \[MONO5102\]\n/)
     arbiter.signal('SIGTERM')
     expect(await arbiter.stopped()).toBe(0)
     expectNothingLeft(arbiter)
@@ -516,7 +521,7 @@ describe('HUP', () => {
     writeFileSync(marker, 'broken')
     arbiter.signal('SIGHUP')
     await arbiter.logged(
-      /SyntaxError: broken\n.*Reload failed; the previous application and settings stay in use\n/,
+      /SyntaxError: broken \[MONO5202\]\n.*Reload failed; the previous .* in use \[MONO5202\]\n/,
     )
     expect([pid, ...workers].every(isAlive)).toBe(true)
     expect(await ask(arbiter.port)).toMatch(new RegExp(`^pid ${pid} `))
@@ -615,7 +620,7 @@ describe('HUP', () => {
     const arbiter = await testArbiter().run('never-ready')
     await waitFor('the acceptor', () => leftovers().length === 1)
     arbiter.signal('SIGHUP')
-    await arbiter.logged(/SIGHUP: cannot reload. The server is still starting/)
+    await arbiter.logged(/SIGHUP: cannot reload\. The server is still starting; .* \[MONO5201\]/)
   })
 
   test('then TERM while a reload hangs in the acceptors, everything stops', async () => {
@@ -672,7 +677,7 @@ describe('HUP', () => {
       await arbiter.logged(
         new RegExp(
           `${reason.source}.*\n.*Reload failed; the previous application and settings stay ` +
-            'in use\n$',
+            'in use \\[MONO5202\\]\n$',
         ),
       )
       expect(await ask(arbiter.port)).toBe(`pid ${pid} workers 1 app ok\n`)
@@ -789,7 +794,11 @@ describe('another driver than signals', () => {
       reason: 'The server is still starting',
     })
     expect(driver.actions.scale(1, 'test')).toBeNull()
+    driver.actions.events.serving.subscribe(() => {
+      throw new TypeError('oops')
+    })
     await arbiter.serving()
+    await arbiter.logged(/A listener of serving failed: TypeError: oops.* \[MONO5901\]/)
     expect(driver.actions.state).toBe('serving')
 
     const [shown] = arbiter.acceptors()
@@ -829,7 +838,7 @@ describe('another driver than signals', () => {
     renameSync(arbiter.logPath, `${arbiter.logPath}.1`)
     driver.actions.reopenLogs('test')
     await arbiter.logged(/^.*test: reopened the log files\n$/)
-    driver.log.warning('from the driver')
+    driver.log.warning(fromElsewhere('from the driver'))
     await arbiter.logged(/\[WARNING\] from the driver\n/)
 
     driver.actions.stop('graceful', 'test')

@@ -2,19 +2,24 @@
  * The process at the top: it holds the listening sockets, keeps the acceptors running, and carries
  * out the actions that its drivers decide on. It never sees a request.
  */
+
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserChange } from '../acceptor/messages.ts'
+import type { Details, QuestionName } from '../acceptor/questions.ts'
 import type { ServedTls } from '../certificates/served-tls.ts'
 import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import { ErrorLog } from '../logging/error-log.ts'
 import { LogFileError } from '../logging/log-file.ts'
+import type { LogLevel } from '../logging/log-level.ts'
+import type { LogTail } from '../logging/log-tail.ts'
+import { coded } from '../messages/coded.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { HostProcess } from '../process/host-process.ts'
 import { processName, setProcessTitle } from '../process/process-title.ts'
 import type { TextOutput } from '../process/text-output.ts'
-import { errorLogOptions } from '../settings/log-options.ts'
+import { errorLogOptions, keepsLog } from '../settings/log-options.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import { usesTls } from '../settings/tls-binds.ts'
@@ -23,6 +28,7 @@ import { AcceptorFailure } from './acceptor-exit.ts'
 import { defaultProgram } from './acceptor-program.ts'
 import { AcceptorSet, type AcceptorSetOptions } from './acceptor-set.ts'
 import type {
+  AcceptorAnswer,
   ArbiterActions,
   ArbiterDriver,
   ReloadResult,
@@ -31,7 +37,9 @@ import type {
   StopMode,
   UpgradeResult,
 } from './actions.ts'
+import { RestartHistory } from './control/restart-history.ts'
 import { defer } from './deferred.ts'
+import { DrainDelay } from './drain-delay.ts'
 import { Drivers } from './drivers/drivers.ts'
 import { HookDriver } from './drivers/hooks.ts'
 import { standardDrivers } from './drivers/standard-drivers.ts'
@@ -110,18 +118,19 @@ type SetFacts = Pick<AcceptorSetOptions, 'settings' | 'identity' | 'listeners' |
 }
 
 /** What the arbiter uses of loaded settings. */
-type UsedSettings = Pick<LoadedSettings, 'settings' | 'configuration' | 'configHost'>
+type UsedSettings = Pick<LoadedSettings, 'settings' | 'configuration' | 'configHost' | 'origins'>
 
 function asLoaded(given: GivenSettings): UsedSettings {
   if ('configHost' in given) return given
-  return { settings: given, configuration: null, configHost: null }
+  return { settings: given, configuration: null, configHost: null, origins: {} }
 }
 
 class Arbiter implements ArbiterActions {
   readonly events = new ArbiterEvents((topic, error) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    this.#log.error(`A listener of ${topic} failed: ${text}`)
+    this.#log.error(coded('MONO5901', `A listener of ${topic} failed: ${text}`))
   })
+  readonly history: RestartHistory
   readonly #options: ArbiterOptions
   readonly #host: HostProcess
   readonly #drivers: Drivers
@@ -132,6 +141,9 @@ class Arbiter implements ArbiterActions {
   /** All that have processes: the one that serves, those it has replaced, and its successor. */
   readonly #sets = new Set<AcceptorSet>()
   #settings: Settings
+  #origins: Readonly<Record<string, string>>
+  /** The level of the log, if it was changed since the last reload. */
+  #logLevel: LogLevel | null = null
   /** What the settings were read from, for the log. */
   readonly #configuration: string | null
   /** Runs the hooks of the settings that serve, if there are any. */
@@ -157,6 +169,7 @@ class Arbiter implements ArbiterActions {
   /** How many workers were started, if somebody counts them. */
   #workersStarted = 0
   #stopping: StopMode | null = null
+  readonly #drainDelay = new DrainDelay()
   readonly #reloads = new Reloads({
     attempt: (cause, attempt) => this.#observedReload(cause, attempt),
     abandoned: (cause) =>
@@ -166,6 +179,7 @@ class Arbiter implements ArbiterActions {
 
   constructor(loaded: UsedSettings, options: CompleteOptions, log: ErrorLog) {
     this.#settings = loaded.settings
+    this.#origins = loaded.origins
     this.#configuration = loaded.configuration
     this.#configHost = loaded.configHost
     this.#options = options
@@ -174,6 +188,8 @@ class Arbiter implements ArbiterActions {
     this.#drivers = new Drivers(drivers, this.#stopRequested.promise)
     this.#program = options.acceptorProgram ?? defaultProgram()
     this.#log = new ServerLog(log)
+    this.history = new RestartHistory(this.events)
+    if (keepsLog(loaded.settings)) this.#log.keep()
     this.#upgrades = new Upgrades({
       pid: this.#host.pid,
       command: options.command ?? startCommand(process.cwd()),
@@ -251,10 +267,31 @@ class Arbiter implements ArbiterActions {
   }
 
   stop(mode: StopMode, cause: string): void {
+    // Whoever asks again does not want to wait for the delay.
+    if (this.#stopping === mode) this.#drainDelay.end()
     if (this.#stopping === 'quick' || this.#stopping === mode) return
+    const delay = mode === 'quick' || this.#drainDelay.isPending ? 0 : this.#delayBefore(cause)
     this.#stopping = mode
     this.#stopRequested.resolve()
     this.events.stopping.publish({ mode, cause })
+    this.#drainDelay.begin(delay, () => this.#stopNow(mode, cause))
+  }
+
+  /**
+   * Has health checks answered with 503, if that is to be known for a while before a stop.
+   *
+   * @returns how long, in seconds
+   */
+  #delayBefore(cause: string): number {
+    const { drainDelay } = this.#settings
+    const serving = this.#drained ? undefined : this.#serving
+    if (serving === undefined || drainDelay === 0 || this.#upgrades.sharesSockets) return 0
+    serving.notReady()
+    this.#log.info(`${cause}: not ready any more, and stopping in ${drainDelay} s (drain_delay)`)
+    return drainDelay
+  }
+
+  #stopNow(mode: StopMode, cause: string): void {
     const { gracefulTimeout } = this.#settings
     if (this.#serving === undefined || mode === 'quick') {
       this.#log.info(`${cause}: stopping immediately`)
@@ -283,7 +320,7 @@ class Arbiter implements ArbiterActions {
         this.#giveUpStart()
         return Promise.resolve({ reloaded: false, reason })
       }
-      this.#log.warning(`${cause}: cannot reload. ${reason}; restart it instead`)
+      this.#log.warning(coded('MONO5201', `${cause}: cannot reload. ${reason}; restart it instead`))
       return Promise.resolve({ reloaded: false, reason })
     }
     this.#workersAfterDrain = null
@@ -292,7 +329,7 @@ class Arbiter implements ArbiterActions {
 
   async #observedReload(cause: string, attempt: ReloadAttempt): Promise<ReloadResult> {
     const { reload } = this.events
-    reload.publish({ phase: 'begun' })
+    reload.publish({ phase: 'begun', cause })
     const before = this.#serving
     const result = await this.#reloadOnce(cause, attempt)
     if (result.reloaded) {
@@ -338,7 +375,11 @@ class Arbiter implements ArbiterActions {
         await this.#reloadInPlace(serving, attempt)
       else await this.#replace(serving, settings, attempt)
       if (this.#stopping !== null) return { reloaded: false, reason: 'The server is stopping' }
-      if (read !== undefined) this.#useConfigHost(read.configHost)
+      if (read !== undefined) {
+        this.#useConfigHost(read.configHost)
+        this.#origins = read.origins
+      }
+      this.#resetLogLevel()
       this.#generation++
       this.#log.info('Reloaded')
       return { reloaded: true }
@@ -348,13 +389,16 @@ class Arbiter implements ArbiterActions {
       if (host !== this.#configHost) setImmediate(() => void host?.close())
       const reason = error instanceof Error ? error.message : String(error)
       if (this.#stopping === null && !attempt.abandoned) {
-        this.#log.error(reason)
+        this.#log.error(coded('MONO5202', reason))
         this.#log.error(
-          this.#drained
-            ? 'Reload failed; nothing serves until another one succeeds'
-            : this.#settings.reload
-              ? 'Reload failed; answering requests with this error until a change mends it'
-              : 'Reload failed; the previous application and settings stay in use',
+          coded(
+            'MONO5202',
+            this.#drained
+              ? 'Reload failed; nothing serves until another one succeeds'
+              : this.#settings.reload
+                ? 'Reload failed; answering requests with this error until a change mends it'
+                : 'Reload failed; the previous application and settings stay in use',
+          ),
         )
       }
       return { reloaded: false, reason }
@@ -408,7 +452,8 @@ class Arbiter implements ArbiterActions {
     try {
       const tls = await this.#openTls(settings)
       sockets = await this.#sockets.changed(settings, identity)
-      if (this.#stopping !== null) throw new AcceptorFailure('other', 'The server is stopping')
+      if (this.#stopping !== null)
+        throw new AcceptorFailure('other', coded('MONO5203', 'The server is stopping'))
       const set = this.#newSet({ settings, identity, listeners: sockets.all, log, tls })
       nextTls = tls
       next = set
@@ -435,6 +480,7 @@ class Arbiter implements ArbiterActions {
     this.#useTls(nextTls, next)
     this.#workersChanged(next.workers, this.#drained ? 0 : old.workers)
     this.#drained = false
+    this.#drainDelay.cancel()
     this.#sockets.use(sockets)
     this.#pidfile.moveTo(settings.pidfile)
     this.#showTitle()
@@ -469,14 +515,19 @@ class Arbiter implements ArbiterActions {
   drain(cause: string): void {
     const serving = this.#serving
     if (serving === undefined || this.#stopping !== null || this.#drained) return
+    const delay = this.#delayBefore(cause)
+    this.#drained = true
+    this.#workersChanged(0, serving.workers)
+    this.#reloads.cancel()
+    this.#drainDelay.begin(delay, () => this.#drainNow(serving, cause))
+  }
+
+  #drainNow(serving: AcceptorSet, cause: string): void {
     const { gracefulTimeout } = this.#settings
     this.#log.info(
       `${cause}: stopping the workers; requests in progress have ${gracefulTimeout} s to finish ` +
         '(graceful_timeout). The sockets stay open; SIGHUP starts the workers again',
     )
-    this.#drained = true
-    this.#workersChanged(0, serving.workers)
-    this.#reloads.cancel()
     serving.stop(gracefulTimeout * 1000, this.#upgrades.sharesSockets)
   }
 
@@ -489,7 +540,7 @@ class Arbiter implements ArbiterActions {
           : null
     if (reason === null)
       return await this.#upgrades.start(cause, this.#sockets.all, () => this.#drivers.upgrading())
-    this.#log.warning(`${cause}: cannot upgrade. ${reason}`)
+    this.#log.warning(coded('MONO5301', `${cause}: cannot upgrade. ${reason}`))
     return { upgraded: false, reason }
   }
 
@@ -504,6 +555,42 @@ class Arbiter implements ArbiterActions {
     this.#giveLogs(this.#settings, this.#identity)
     for (const set of this.#sets) set.reopenLogs()
     this.#log.info(`${cause}: reopened the log files`)
+  }
+
+  async restart(pid: number, cause: string): Promise<boolean> {
+    if (this.#stopping !== null || this.#serving === undefined || this.#drained) return false
+    const restarts = await this.#serving.restart(pid, `was restarted by ${cause}`)
+    if (restarts) this.#log.info(`${cause}: replacing process ${pid}`)
+    return restarts
+  }
+
+  get logLevel(): LogLevel {
+    return this.#log.current.level
+  }
+
+  setLogLevel(level: LogLevel, cause: string): LogLevel {
+    const before = this.logLevel
+    this.#log.info(`${cause}: the level of the error log is ${level}; it was ${before}`)
+    this.#logLevel = level
+    this.#log.current.level = level
+    for (const set of this.#sets) set.setLogLevel(level)
+    return before
+  }
+
+  #resetLogLevel(): void {
+    if (this.#logLevel === null) return
+    this.#logLevel = null
+    const { logLevel } = this.#settings
+    this.#log.current.level = logLevel
+    for (const set of this.#sets) set.setLogLevel(logLevel)
+  }
+
+  get configuration(): { settings: Settings; origins: Readonly<Record<string, string>> } {
+    return { settings: this.#settings, origins: this.#origins }
+  }
+
+  get logTail(): LogTail | null {
+    return this.#log.tail
   }
 
   async status(): Promise<ServerStatus> {
@@ -522,6 +609,16 @@ class Arbiter implements ArbiterActions {
       workers: this.#serving?.workers ?? settings.workers,
       acceptors: acceptors.flat(),
     }
+  }
+
+  async ask<Name extends QuestionName>(
+    question: Name,
+    details: Details<Name>,
+    deadlineMs: number,
+  ): Promise<readonly AcceptorAnswer<Name>[]> {
+    const sets = [...this.#sets]
+    const answers = await Promise.all(sets.map((set) => set.ask(question, details, deadlineMs)))
+    return answers.flat()
   }
 
   async #start(): Promise<void> {
@@ -585,8 +682,11 @@ class Arbiter implements ArbiterActions {
     const identity = identityOf(settings)
     if (identity !== null && identity.gid === 0 && settings.group === null) {
       this.#log.warning(
-        `User ${settings.user} has no group of its own, so the group of its processes is root. ` +
-          'Give one with --group.',
+        coded(
+          'MONO3107',
+          `User ${settings.user} has no group of its own, so the group of its processes is root. ` +
+            'Give one with --group.',
+        ),
       )
     }
     return identity
@@ -658,7 +758,7 @@ class Arbiter implements ArbiterActions {
     this.#host.on('exit', () => this.#leaveNothing())
     this.#host.on('uncaughtException', (error: unknown) => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#log.critical(`Bug in the arbiter, please report it: ${text}`)
+      this.#log.critical(coded('MONO5902', `Bug in the arbiter, please report it: ${text}`))
       this.#leaveNothing()
       this.#host.exit(EXIT.server.INTERNAL_ERROR)
     })

@@ -1,4 +1,5 @@
 import { ErrorLog } from '../logging/error-log.ts'
+import type { Coded } from '../messages/coded.ts'
 import { ArbiterEvents } from '../observe/arbiter-events.ts'
 import { camelCase, type SettingDefinition } from '../settings/definition.ts'
 import { type Settings, settingsTable } from '../settings/table.ts'
@@ -16,7 +17,7 @@ import { isStartFailure, statusOf } from './start-failure.ts'
  */
 export async function checkApplication(
   settings: Settings,
-): Promise<{ message: string; status: number } | null> {
+): Promise<{ message: Coded; status: number } | null> {
   try {
     await load(settings)
     return null

@@ -1,7 +1,7 @@
 import { lstatSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { asUser, giveLogs, type IdentitySettings, identityOf, socketFilesOf } from './identity.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -37,7 +37,16 @@ describe('the user of acceptors', () => {
   })
 
   test.runIf(!isRoot)('is refused if this process may not change it', () => {
-    expect(() => identityOf({ ...none, user: 'root' })).toThrow(/^Cannot run as user root: only/)
+    expect(() => identityOf({ ...none, user: 'root' })).toThrow(
+      /^Cannot run as user root: only.* \[MONO3101\]$/,
+    )
+  })
+
+  test('is refused if the system has no such user or group', () => {
+    const user = { ...none, user: 'no-such-user' }
+    expect(() => identityOf(user)).toThrow(/^There is no user no-such-user\. .* \[MONO3103\]$/)
+    const group = { ...none, group: 'no-such-group' }
+    expect(() => identityOf(group)).toThrow(/^There is no group no-such-group\. .* \[MONO3103\]$/)
   })
 
   test('is set by the system call that starts a process, if it has one group', () => {
@@ -47,6 +56,13 @@ describe('the user of acceptors', () => {
       uid: 1,
       gid: 2,
     })
+  })
+
+  test('needs a program in between if it has several, and says which', () => {
+    vi.stubEnv('PATH', '/nowhere')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const several = () => asUser({ uid: 1, gid: 2, groups: [2, 4711] }, 'node', ['a'])
+    expect(several).toThrow(/^initgroups needs setpriv .* or python3 .* \[MONO3102\]$/)
   })
 
   test.runIf(isRoot)('is set by a program in between, if it has several', () => {

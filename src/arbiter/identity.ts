@@ -1,12 +1,14 @@
 /** The user and groups that acceptors run as, and what belongs to that user. */
+
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, fchownSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { CodedError, coded } from '../messages/coded.ts'
 import { findGroup, findUser, groupsOf } from '../settings/accounts.ts'
 import type { Settings } from '../settings/table.ts'
 import type { SocketFiles } from './listeners.ts'
 
 /** Thrown if the user cannot be changed; `message` is for the operator. */
-export class IdentityError extends Error {
+export class IdentityError extends CodedError {
   readonly code = 'identity'
 }
 
@@ -41,8 +43,13 @@ export function identityOf(settings: IdentitySettings): Identity | null {
   if (!mayChangeUser()) {
     if (uid === own.uid && gid === own.gid) return null
     throw new IdentityError(
-      `Cannot run as ${describe(settings)}: only root can change its user and group, and this is ` +
-        `user ${own.uid} with group ${own.gid}. Start it as root, or leave --user and --group out.`,
+      coded(
+        'MONO3101',
+        `Cannot run as ${describe(settings)}: only root can change its user and group, and ` +
+          'this is ' +
+          `user ${own.uid} with group ${own.gid}. Start it as root, or leave --user and ` +
+          '--group out.',
+      ),
     )
   }
   return { uid, gid, groups }
@@ -127,20 +134,26 @@ function starterWithGroups(uid: number, gid: number, groups: readonly number[]):
     return starter
   }
   throw new IdentityError(
-    'initgroups needs setpriv (of util-linux) or python3 to start processes with several groups. ' +
-      'Install one of them, or leave --initgroups out.',
+    coded(
+      'MONO3102',
+      'initgroups needs setpriv (of util-linux) or python3 to start processes with several ' +
+        'groups. ' +
+        'Install one of them, or leave --initgroups out.',
+    ),
   )
 }
 
 function userNamed(text: string): NonNullable<ReturnType<typeof findUser>> {
   const user = findUser(text)
-  if (user === undefined) throw new IdentityError(`There is no user ${text}. See --user.`)
+  if (user === undefined)
+    throw new IdentityError(coded('MONO3103', `There is no user ${text}. See --user.`))
   return user
 }
 
 function groupNamed(text: string): number {
   const group = findGroup(text)
-  if (group === undefined) throw new IdentityError(`There is no group ${text}. See --group.`)
+  if (group === undefined)
+    throw new IdentityError(coded('MONO3103', `There is no group ${text}. See --group.`))
   return group
 }
 

@@ -144,7 +144,7 @@ describe('TCP', () => {
     const port = portOf(listener)
     expect(await failure(tcp('127.0.0.1', port))).toBe(
       `Address already in use: 127.0.0.1:${port}. Stop the process that listens there or ` +
-        'choose another address with --bind.',
+        'choose another address with --bind. [MONO3001]',
     )
   })
 
@@ -156,7 +156,7 @@ describe('TCP', () => {
 
   test.skipIf(process.getuid?.() === 0)('a privileged port is explained', async () => {
     expect(await failure(tcp('127.0.0.1', 1))).toMatch(
-      /^Permission denied: 127\.0\.0\.1:1\. Ports below 1024/,
+      /^Permission denied: 127\.0\.0\.1:1\. Ports below 1024.* \[MONO3010\]$/,
     )
   })
 
@@ -364,7 +364,9 @@ describe('sockets that the process was started with', () => {
   })
 
   test('a descriptor that is closed, or a file, is refused', async () => {
-    expect(await failure({ kind: 'fd', fd: 9999 })).toMatch(/^Cannot listen at fd:\/\/9999/)
+    expect(await failure({ kind: 'fd', fd: 9999 })).toMatch(
+      /^Cannot listen at fd:\/\/9999.* \[MONO3003\]$/,
+    )
     const file = openSync(join(directory, 'file'), 'w')
     expect(await failure({ kind: 'fd', fd: file })).toMatch(/is not a socket that listens/)
   })

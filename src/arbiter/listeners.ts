@@ -1,10 +1,12 @@
 /** The addresses to listen on: resolves and binds them, and explains failures. */
+
 import { lookup } from 'node:dns/promises'
 import { chownSync, fstatSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
 import { connect, isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
 import type { BoundAddress } from '../acceptor/messages.ts'
+import { CodedError, coded } from '../messages/coded.ts'
 import {
   type BindAddress,
   formatSocketAddress,
@@ -21,7 +23,7 @@ import {
 import { bindAbstract, bindReusingPort } from './python-bound.ts'
 
 /** Thrown if an address cannot be listened on; `message` has the address, the reason and advice. */
-export class ListenError extends Error {
+export class ListenError extends CodedError {
   readonly code = 'listen'
 }
 
@@ -163,8 +165,11 @@ async function resolveHost(
     // Reported like an empty answer.
   }
   throw new ListenError(
-    `Cannot listen at ${requested}: the name ${host} cannot be resolved. ` +
-      'Use an IP address with --bind, such as 127.0.0.1 or 0.0.0.0.',
+    coded(
+      'MONO3002',
+      `Cannot listen at ${requested}: the name ${host} cannot be resolved. ` +
+        'Use an IP address with --bind, such as 127.0.0.1 or 0.0.0.0.',
+    ),
   )
 }
 
@@ -180,8 +185,11 @@ function adopt(fd: number, requested: string, { backlog }: ListenOptions): OpenS
   } catch (error) {
     if (!(error instanceof SocketError)) throw error
     throw new ListenError(
-      `Cannot listen at ${requested}: descriptor ${fd} is not a socket that listens, or can ` +
-        'listen, for connections. The program that starts this one must open it and pass it on.',
+      coded(
+        'MONO3003',
+        `Cannot listen at ${requested}: descriptor ${fd} is not a socket that listens, or can ` +
+          'listen, for connections. The program that starts this one must open it and pass it on.',
+      ),
     )
   }
 }
@@ -214,14 +222,20 @@ async function listenUnix(
   const length = Buffer.byteLength(path)
   if (length > longest) {
     throw new ListenError(
-      `Cannot listen at ${requested}: the path of a unix socket has at most ${longest} bytes, ` +
-        `this one has ${length}. Choose a shorter path.`,
+      coded(
+        'MONO3004',
+        `Cannot listen at ${requested}: the path of a unix socket has at most ${longest} bytes, ` +
+          `this one has ${length}. Choose a shorter path.`,
+      ),
     )
   }
   if (isAbstract(path)) {
     if (process.platform !== 'linux') {
       throw new ListenError(
-        `Cannot listen at ${requested}: only Linux has abstract sockets. Use unix:PATH.`,
+        coded(
+          'MONO3004',
+          `Cannot listen at ${requested}: only Linux has abstract sockets. Use unix:PATH.`,
+        ),
       )
     }
     const socket = await bindAbstract(path, backlog, pythons).catch((error: Error) =>
@@ -232,7 +246,7 @@ async function listenUnix(
   await removeStaleSocket(path, requested)
   const bind = (): BoundSocket =>
     bindUnix(path, { backlog, beforeListen: () => files && giveAway(path, requested, files) })
-  const socket = attempt(requested, address, () => withMode(files, bind))
+  const socket = attempt(requested, address, () => withMode(files?.mode, bind))
   const identity = fileIdentity(path)
   // Closing a unix socket removes its file. A shared one stays open until this process ends.
   const close = (shared = false) => {
@@ -242,9 +256,9 @@ async function listenUnix(
 }
 
 /** Has the file that `bind` makes this mode from the beginning, so that there is no gap. */
-function withMode<T>(files: SocketFiles | undefined, bind: () => T): T {
-  if (files === undefined) return bind()
-  const before = process.umask(0o777 & ~files.mode)
+export function withMode<T>(mode: number | undefined, bind: () => T): T {
+  if (mode === undefined) return bind()
+  const before = process.umask(0o777 & ~mode)
   try {
     return bind()
   } finally {
@@ -260,8 +274,11 @@ function giveAway(path: string, requested: string, { uid, gid }: SocketFiles): v
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     throw new ListenError(
-      `Cannot listen at ${requested}: the socket cannot be given to user ${uid}, group ${gid} ` +
-        `(${code}). Only root may do that; a user may choose a group that it is a member of.`,
+      coded(
+        'MONO3005',
+        `Cannot listen at ${requested}: the socket cannot be given to user ${uid}, group ${gid} ` +
+          `(${code}). Only root may do that; a user may choose a group that it is a member of.`,
+      ),
     )
   }
 }
@@ -274,17 +291,23 @@ async function removeStaleSocket(path: string, requested: string): Promise<void>
   if (stats === undefined) return
   if (!stats.isSocket()) {
     throw new ListenError(
-      `Cannot listen at ${requested}: the path is a ` +
-        `${stats.isDirectory() ? 'directory' : 'file'}, not a socket. ` +
-        'Remove it or choose another path.',
+      coded(
+        'MONO3006',
+        `Cannot listen at ${requested}: the path is a ` +
+          `${stats.isDirectory() ? 'directory' : 'file'}, not a socket. ` +
+          'Remove it or choose another path.',
+      ),
     )
   }
   const answer = await knock(path)
   if (answer === 'ENOENT') return
   if (answer === 'EACCES' || answer === 'EPERM') {
     throw new ListenError(
-      `Cannot listen at ${requested}: the path is another user's socket. ` +
-        'Remove it or choose another path.',
+      coded(
+        'MONO3006',
+        `Cannot listen at ${requested}: the path is another user's socket. ` +
+          'Remove it or choose another path.',
+      ),
     )
   }
   if (answer !== 'ECONNREFUSED') throw inUse(requested)
@@ -292,7 +315,7 @@ async function removeStaleSocket(path: string, requested: string): Promise<void>
 }
 
 /** Tries to connect to a unix socket; resolves with `connected` or the error's code. */
-function knock(path: string): Promise<string> {
+export function knock(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ path })
     socket.once('connect', () => {
@@ -325,8 +348,11 @@ function closeUnix(socket: BoundSocket, path: string, identity: string | undefin
 function refused(error: Error, requested: string, address: SocketAddress, need: string): never {
   if (error instanceof SocketError) throw explain(error.errno, requested, address)
   throw new ListenError(
-    `Cannot listen at ${requested}: ${need}, or a Python 3 that binds the socket for ` +
-      `${process.version}. ${error.message}`,
+    coded(
+      'MONO3007',
+      `Cannot listen at ${requested}: ${need}, or a Python 3 that binds the socket for ` +
+        `${process.version}. ${error.message}`,
+    ),
   )
 }
 
@@ -348,24 +374,35 @@ function explain(errno: number, requested: string, address: SocketAddress): List
       return inUse(requested)
     case 'EADDRNOTAVAIL':
       return new ListenError(
-        `Cannot listen at ${requested}: this machine does not have that address. ` +
-          'Use one that it has with --bind, or 0.0.0.0 for all of them.',
+        coded(
+          'MONO3008',
+          `Cannot listen at ${requested}: this machine does not have that address. ` +
+            'Use one that it has with --bind, or 0.0.0.0 for all of them.',
+        ),
       )
     case 'EAFNOSUPPORT':
       return new ListenError(
-        `Cannot listen at ${requested}: this machine does not support IPv6. ` +
-          'Use an IPv4 address with --bind.',
+        coded(
+          'MONO3009',
+          `Cannot listen at ${requested}: this machine does not support IPv6. ` +
+            'Use an IPv4 address with --bind.',
+        ),
       )
     case 'EACCES':
     case 'EPERM':
       return address.kind === 'tcp'
         ? new ListenError(
-            `Permission denied: ${requested}. Ports below 1024 need a privilege ` +
-              '(root, or CAP_NET_BIND_SERVICE); choose a higher one with --bind.',
+            coded(
+              'MONO3010',
+              `Permission denied: ${requested}. Ports below 1024 need a privilege ` +
+                '(root, or CAP_NET_BIND_SERVICE); choose a higher one with --bind.',
+            ),
           )
-        : new ListenError(explainDirectory(requested, pathOf(address)))
+        : new ListenError(coded('MONO3011', explainDirectory(requested, pathOf(address))))
     default:
-      return new ListenError(`Cannot listen at ${requested}: ${message} (${code}).`)
+      return new ListenError(
+        coded('MONO3012', `Cannot listen at ${requested}: ${message} (${code}).`),
+      )
   }
 }
 
@@ -386,7 +423,10 @@ function explainDirectory(requested: string, path: string): string {
 
 function inUse(requested: string): ListenError {
   return new ListenError(
-    `Address already in use: ${requested}. ` +
-      'Stop the process that listens there or choose another address with --bind.',
+    coded(
+      'MONO3001',
+      `Address already in use: ${requested}. ` +
+        'Stop the process that listens there or choose another address with --bind.',
+    ),
   )
 }

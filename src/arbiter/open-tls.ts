@@ -1,5 +1,6 @@
 import { CertificateError } from '../certificates/certificate-error.ts'
 import { type CertificateLog, ServedTls } from '../certificates/served-tls.ts'
+import { coded } from '../messages/coded.ts'
 import { cacheFolder } from '../runtimes/pyodide/image/cache-folder.ts'
 import type { Settings } from '../settings/table.ts'
 
@@ -23,8 +24,11 @@ async function devCertificateFile({ bind }: Settings, log: CertificateLog): Prom
   const folder = cacheFolder(process.env)
   if (folder === null)
     throw new CertificateError(
-      'There is no folder for the certificate of dev_tls: set XDG_CACHE_HOME or HOME, and ' +
-        'MONOCEROS_CACHE not to off',
+      coded(
+        'MONO3201',
+        'There is no folder for the certificate of dev_tls: set XDG_CACHE_HOME or HOME, and ' +
+          'MONOCEROS_CACHE not to off',
+      ),
     )
   const { devCertificate } = await import('../certificates/dev-certificate.ts')
   const hosts = bind.flatMap((address) => (address.kind === 'tcp' ? [address.host] : []))

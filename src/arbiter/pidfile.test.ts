@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../tests/support/wait-for.ts'
-import { isMonoceros, isRunning, secondsAlive } from './other-process.ts'
+import { isMonoceros, isRunning, secondsAlive } from '../process/other-process.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
 
 let directory: string

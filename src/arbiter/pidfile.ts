@@ -1,4 +1,5 @@
 /** The pid file: it names the process that other programs send signals to. */
+
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -14,10 +15,11 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { commandLine, isMonoceros, isRunning, secondsAlive } from './other-process.ts'
+import { CodedError, coded } from '../messages/coded.ts'
+import { commandLine, isMonoceros, isRunning, secondsAlive } from '../process/other-process.ts'
 
 /** Thrown if the file cannot be written, or names a running server; `message` is for the user. */
-export class PidfileError extends Error {
+export class PidfileError extends CodedError {
   readonly code = 'pidfile'
 }
 
@@ -55,7 +57,7 @@ export class Pidfile {
     } catch (error) {
       if (error instanceof PidfileError) throw error
       const reason = error instanceof Error ? error.message : String(error)
-      throw new PidfileError(`Cannot write the pid file ${path}: ${reason}`)
+      throw new PidfileError(coded('MONO3104', `Cannot write the pid file ${path}: ${reason}`))
     }
   }
 
@@ -94,7 +96,9 @@ function refuseOthers(path: string, known: readonly (number | null)[]): void {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   // Renaming a file to this path would replace it, even /dev/null.
   if (stats !== undefined && !stats.isFile() && !stats.isSymbolicLink()) {
-    throw new PidfileError(`The pid file ${path} is not a regular file. Give --pid another path.`)
+    throw new PidfileError(
+      coded('MONO3104', `The pid file ${path} is not a regular file. Give --pid another path.`),
+    )
   }
   const found = readPidfile(path)
   if (found === undefined || known.includes(found.pid) || !isRunning(found.pid)) return
@@ -102,17 +106,23 @@ function refuseOthers(path: string, known: readonly (number | null)[]): void {
   const command = commandLine(pid)
   if (isMonoceros(command)) {
     throw new PidfileError(
-      `The pid file ${path} names process ${pid}, which is running: ${shown(command)}. ` +
-        'Stop that server first, or give --pid another path.',
+      coded(
+        'MONO3105',
+        `The pid file ${path} names process ${pid}, which is running: ${shown(command)}. ` +
+          'Stop that server first, or give --pid another path.',
+      ),
     )
   }
   const alive = secondsAlive(pid)
   // The process started after the file was written, so the number was reused.
   if (alive !== undefined && Date.now() - alive * 1000 > writtenAt + INEXACT_MS) return
   throw new PidfileError(
-    `The pid file ${path} names process ${pid}, which is running: ${shown(command)}. ` +
-      "That is not Monoceros. If the file is not that program's, remove it; " +
-      'otherwise give --pid another path.',
+    coded(
+      'MONO3105',
+      `The pid file ${path} names process ${pid}, which is running: ${shown(command)}. ` +
+        "That is not Monoceros. If the file is not that program's, remove it; " +
+        'otherwise give --pid another path.',
+    ),
   )
 }
 

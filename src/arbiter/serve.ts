@@ -1,6 +1,8 @@
 import type { ConfigHost } from '../config/config-host.ts'
+import { coded } from '../messages/coded.ts'
+import { insistOnNode, insistOnUnix } from '../process/other-runtime.ts'
 import { SettingsError } from '../settings/settings-error.ts'
-import { type GivenSettings, runArbiter } from './arbiter.ts'
+import type { GivenSettings } from './arbiter.ts'
 
 export interface ServeOptions {
   /**
@@ -25,19 +27,27 @@ export interface ServeOptions {
  * log file or an interpreter is not available; 3 the application cannot be loaded
  * @throws SettingsError `no-application` if the settings do not name one. Later errors are logged,
  * not thrown.
+ * @throws NeedsNodeError (`needs-node`) on Bun and Deno, NeedsUnixError (`needs-unix`) on Windows
  * @example
  * const sources = { args: process.argv.slice(2), env: process.env }
  * const readSettings = (signal, previous) => loadSettings({ ...sources, signal, previous })
  * process.exit(await serve(await loadSettings(sources), { readSettings }))
  */
 export async function serve(given: GivenSettings, options: ServeOptions = {}): Promise<number> {
+  insistOnNode('serve', 'Run this program with node.')
+  insistOnUnix('serve')
   const settings = 'configHost' in given ? given.settings : given
   if (settings.wsgiApp === '') {
     throw new SettingsError(
       'no-application',
-      'The settings do not name an application. Add one to the args of loadSettings, ' +
-        'such as mysite.wsgi:application',
+      coded(
+        'MONO1006',
+        'The settings do not name an application. Add one to the args of loadSettings, ' +
+          'such as mysite.wsgi:application',
+      ),
     )
   }
+  // Only when it is called: most programs that import the package never do.
+  const { runArbiter } = await import('./arbiter.ts')
   return await runArbiter(given, options)
 }

@@ -1,10 +1,11 @@
+import type { Coded } from '../messages/coded.ts'
 import { Pidfile, PidfileError } from './pidfile.ts'
 
 export interface ServerPidfileOptions {
   readonly pid: number
   /** The old server, as long as that is there: the file is beside its own. */
   predecessor(): number | null
-  readonly log: { error(text: string): void }
+  readonly log: { error(text: Coded): void }
 }
 
 /** The pid file of a server, whose place the settings decide on. */

@@ -1,3 +1,4 @@
+import type { Coded } from '../messages/coded.ts'
 import { helperPythons } from '../process/helper-python.ts'
 import {
   type BindAddress,
@@ -31,7 +32,7 @@ export interface ServerSocketsOptions {
   readonly pid: number
   /** The servers that may have the same sockets. */
   readonly upgrades: Upgrades
-  readonly log: { info(text: string): void; warning(text: string): void }
+  readonly log: { info(text: string): void; warning(text: Coded): void }
 }
 
 /** The listening sockets of a server: opened here, of systemd, or of the server before. */

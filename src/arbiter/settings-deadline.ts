@@ -1,3 +1,4 @@
+import { type Coded, coded } from '../messages/coded.ts'
 import { LoadWatch, type StackReport } from '../runtimes/load-watch.ts'
 
 /** The only step of reading the settings that can take time. */
@@ -14,7 +15,7 @@ const WAITING: StackReport = {
  */
 export async function readWithin<T>(
   read: () => Promise<T>,
-  limit: { readonly seconds: number; readonly pid: number; warn(text: string): void },
+  limit: { readonly seconds: number; readonly pid: number; warn(text: Coded): void },
 ): Promise<T> {
   let end = () => {}
   const late = new Promise<never>((_, reject) => {
@@ -26,7 +27,7 @@ export async function readWithin<T>(
       name: 'The arbiter',
       pid: limit.pid,
       reportStack: () => Promise.resolve(WAITING),
-      giveUp: (text) => reject(new Error(text)),
+      giveUp: (text) => reject(new Error(coded('MONO2021', text))),
     })
   })
   try {

@@ -1,10 +1,13 @@
 /** How the process of an acceptor is started. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { willEmbed, withAllocator } from '../acceptor/allocator.ts'
+import { heapOptions } from '../acceptor/heap-options.ts'
 import type { DevelopmentStart, StartMessage } from '../acceptor/messages.ts'
+import { coded } from '../messages/coded.ts'
 import { runtimeOf } from '../settings/runtime.ts'
 import type { Settings } from '../settings/table.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
@@ -54,7 +57,9 @@ export function spawnAcceptor({
   const runsApplication = runtimeOf(settings) === 'node'
   const tmpDir = makeTmpDir(settings.tmpUploadDir ?? tmpdir(), identity)
   const { execPath } = process
-  const nodeArgs = [...inheritedNodeOptions(process.execArgv), program]
+  const embeds = willEmbed(settings, { ...process.env, ...settings.rawEnv })
+  const heap = runsApplication || embeds ? [] : heapOptions(process.env.NODE_OPTIONS, tls !== null)
+  const nodeArgs = [...heap, ...inheritedNodeOptions(process.execArgv), program]
   const { file, args, ...as } =
     identity === null ? { file: execPath, args: nodeArgs } : asUser(identity, execPath, nodeArgs)
   const child = spawn(file, [...args], {
@@ -69,9 +74,7 @@ export function spawnAcceptor({
     ],
     serialization: 'advanced',
     detached: true,
-    env: willEmbed(settings, { ...process.env, ...settings.rawEnv })
-      ? withAllocator(process.env)
-      : process.env,
+    env: embeds ? withAllocator(process.env) : process.env,
   })
   return {
     process: child,
@@ -103,8 +106,11 @@ function makeTmpDir(parent: string, identity: Identity | null): string {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     throw new AcceptorFailure(
       'other',
-      `Cannot make a temporary directory in ${parent} (${code}). ` +
-        'Choose another with --tmp-upload-dir or TMPDIR.',
+      coded(
+        'MONO3106',
+        `Cannot make a temporary directory in ${parent} (${code}). ` +
+          'Choose another with --tmp-upload-dir or TMPDIR.',
+      ),
     )
   }
 }

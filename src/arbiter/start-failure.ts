@@ -1,6 +1,7 @@
 import { CertificateError } from '../certificates/certificate-error.ts'
 import { EXIT } from '../process/exit-status.ts'
 import { AcceptorFailure } from './acceptor-exit.ts'
+import { ControlSocketError } from './control/control-socket.ts'
 import { HookError } from './hooks/hook-calls.ts'
 import { IdentityError } from './identity.ts'
 import { ListenError } from './listeners.ts'
@@ -14,6 +15,7 @@ export type StartFailure =
   | HookError
   | AcceptorFailure
   | CertificateError
+  | ControlSocketError
 
 /** Whether this is one, and not a bug. */
 export function isStartFailure(error: unknown): error is StartFailure {
@@ -23,7 +25,8 @@ export function isStartFailure(error: unknown): error is StartFailure {
     error instanceof PidfileError ||
     error instanceof HookError ||
     error instanceof AcceptorFailure ||
-    error instanceof CertificateError
+    error instanceof CertificateError ||
+    error instanceof ControlSocketError
   )
 }
 

@@ -1,4 +1,6 @@
+import { CodedError } from '../messages/coded.ts'
+
 /** Thrown if a certificate or a key cannot be used; `message` has the file and what to do. */
-export class CertificateError extends Error {
+export class CertificateError extends CodedError {
   readonly code = 'certificate'
 }

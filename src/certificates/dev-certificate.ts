@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { coded } from '../messages/coded.ts'
 import { CertificateError } from './certificate-error.ts'
 
 /** A certificate for development, and the files that it is kept in. */
@@ -55,8 +56,11 @@ export async function devCertificate(options: DevCertificateOptions): Promise<De
     renameSync(temporary, file)
   } catch (error) {
     throw new CertificateError(
-      `Cannot keep the certificate of dev_tls in ${folder}: ${(error as Error).message}. ` +
-        'Set XDG_CACHE_HOME to a folder that can be written to',
+      coded(
+        'MONO3201',
+        `Cannot keep the certificate of dev_tls in ${folder}: ${(error as Error).message}. ` +
+          'Set XDG_CACHE_HOME to a folder that can be written to',
+      ),
     )
   }
   return { file, fingerprint: new X509Certificate(pem).fingerprint256, isNew: true }

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { type Coded, coded } from '../messages/coded.ts'
 import type { CertificatePair } from '../transport/tls/tls-material.ts'
 import { CertificateError } from './certificate-error.ts'
 import { namesOf } from './certificate-names.ts'
@@ -31,7 +32,7 @@ export interface LoadedPair extends CertificatePair {
  */
 export function loadPairs({ certfile, keyfile, keyPassphraseFile }: PairFiles): {
   pairs: readonly LoadedPair[]
-  warnings: readonly string[]
+  warnings: readonly Coded[]
 } {
   const passphrases: Passphrases | null =
     keyPassphraseFile === null
@@ -46,7 +47,7 @@ export function loadPairs({ certfile, keyfile, keyPassphraseFile }: PairFiles): 
     ...certificates.flatMap(({ file, text }) => privateKeysOf(file, text, passphrases)),
   ]
   const used = new Set<PrivateKey>()
-  const warnings: string[] = []
+  const warnings: Coded[] = []
   const pairs = certificates.map(({ file, text }) => {
     const { certificates: chain } = splitPem(text)
     const certificate = leafOf(file, chain)
@@ -67,13 +68,19 @@ export function loadPairs({ certfile, keyfile, keyPassphraseFile }: PairFiles): 
   const idle = ofKeyFiles.find((key) => !used.has(key))
   if (idle !== undefined)
     throw new CertificateError(
-      `The key in ${idle.file} (keyfile) belongs to none of the certificates: ` +
-        'remove it, or give its certificate with --certfile',
+      coded(
+        'MONO3205',
+        `The key in ${idle.file} (keyfile) belongs to none of the certificates: ` +
+          'remove it, or give its certificate with --certfile',
+      ),
     )
   for (const file of new Set(keys.map((key) => key.file)))
     if (othersMayRead(file))
       warnings.push(
-        `Every user of this machine can read the private key in ${file}: chmod o-r ${file}`,
+        coded(
+          'MONO3213',
+          `Every user of this machine can read the private key in ${file}: chmod o-r ${file}`,
+        ),
       )
   return { pairs, warnings }
 }
@@ -83,9 +90,13 @@ function someKeys(file: string, text: string, passphrases: Passphrases | null): 
   if (keys.length > 0) return keys
   const isCertificate = splitPem(text).certificates.length > 0
   throw new CertificateError(
-    isCertificate
-      ? `There is no private key in ${file} (keyfile), but a certificate: give that with --certfile`
-      : `There is no private key in PEM in ${file} (keyfile): name another file, or convert it`,
+    coded(
+      'MONO3203',
+      isCertificate
+        ? `There is no private key in ${file} (keyfile), but a certificate: give that with ` +
+            '--certfile'
+        : `There is no private key in PEM in ${file} (keyfile): name another file, or convert it`,
+    ),
   )
 }
 
@@ -93,7 +104,10 @@ function leafOf(file: string, chain: readonly string[]): X509Certificate {
   const [first] = chain
   if (first === undefined)
     throw new CertificateError(
-      `There is no certificate in PEM in ${file} (certfile): name another file, or convert it`,
+      coded(
+        'MONO3203',
+        `There is no certificate in PEM in ${file} (certfile): name another file, or convert it`,
+      ),
     )
   return parse(file, first)
 }
@@ -103,7 +117,11 @@ function parse(file: string, pem: string): X509Certificate {
     return new X509Certificate(pem)
   } catch (error) {
     throw new CertificateError(
-      `A certificate in ${file} (certfile) is damaged (${(error as Error).message}). Get it again`,
+      coded(
+        'MONO3204',
+        `A certificate in ${file} (certfile) is damaged (${(error as Error).message}). Get it ` +
+          'again',
+      ),
     )
   }
 }
@@ -115,7 +133,10 @@ function noKeyFor(
 ): CertificateError {
   if (keys.length === 0)
     return new CertificateError(
-      `There is no private key for ${file}: give it with --keyfile, or put it into that file`,
+      coded(
+        'MONO3205',
+        `There is no private key for ${file}: give it with --keyfile, or put it into that file`,
+      ),
     )
   const later = chain.slice(1).some((pem) => {
     const certificate = parse(file, pem)
@@ -123,23 +144,33 @@ function noKeyFor(
   })
   if (later)
     return new CertificateError(
-      `The certificates in ${file} are in the wrong order: put the server's first, and those of ` +
-        'the authorities after it',
+      coded(
+        'MONO3206',
+        `The certificates in ${file} are in the wrong order: put the server's first, and those ` +
+          'of ' +
+          'the authorities after it',
+      ),
     )
   const files = [...new Set(keys.map((key) => key.file))].join(', ')
   return new CertificateError(
-    `The certificate in ${file} and the key in ${files} do not belong together: ` +
-      'give the key that the certificate was made for',
+    coded(
+      'MONO3205',
+      `The certificate in ${file} and the key in ${files} do not belong together: ` +
+        'give the key that the certificate was made for',
+    ),
   )
 }
 
 /** Clients cannot verify a chain with a gap. Most of them do not mind the order. */
-function chainWarnings(file: string, chain: readonly string[]): string[] {
+function chainWarnings(file: string, chain: readonly string[]): Coded[] {
   const parsed = chain.map((pem) => parse(file, pem))
   const [leaf, next] = parsed
   if (leaf === undefined || next === undefined || leaf.checkIssued(next)) return []
   return [
-    `The second certificate in ${file} is not that of the authority that signed the first one: ` +
-      'clients may not be able to verify it',
+    coded(
+      'MONO3206',
+      `The second certificate in ${file} is not that of the authority that signed the first one: ` +
+        'clients may not be able to verify it',
+    ),
   ]
 }

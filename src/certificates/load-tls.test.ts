@@ -64,7 +64,9 @@ describe('certificates and keys that can be used', () => {
     const old = write('old.key', String(createPrivateKey(one.keyPem).export(options)))
     expect(readFileSync(old, 'utf8')).toMatch(/^Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,/m)
     const pair = { certfile: [one.cert], keyfile: [old] }
-    expect(() => load(pair)).toThrow(/old\.key is encrypted: give .* --key-passphrase-file$/)
+    expect(() => load(pair)).toThrow(
+      /old\.key is encrypted: give .* --key-passphrase-file \[MONO3207\]$/,
+    )
     const { pairs } = load({ ...pair, keyPassphraseFile: write('old.txt', 'old\n') })
     expect(pairs[0]!.key).toMatch(/^-----BEGIN PRIVATE KEY-----/)
   })
@@ -82,7 +84,9 @@ describe('certificates and keys that can be used', () => {
     const { warnings } = load({ certfile: [chain], keyfile: [join(folder, 'open.key')] })
     expect(warnings).toEqual([
       expect.stringContaining('The second certificate in'),
-      expect.stringMatching(/^Every user of this machine can read .*open\.key: chmod o-r .*/),
+      expect.stringMatching(
+        /^Every user of this machine can read .*open\.key: chmod o-r .* \[MONO3213\]$/,
+      ),
     ])
   })
 })
@@ -104,7 +108,7 @@ describe('what cannot be used is refused with a line that says what to do', () =
     [
       'a key of another certificate',
       () => ({ certfile: [one.cert], keyfile: [two.key] }),
-      /^The certificate in .*one\.pem and the key in .*two\.key do not belong together: give/,
+      /^The certificate in .*one\.pem and the key in .*two\.key do not belong together: give.* \[MONO3205\]$/,
     ],
     [
       'a certificate without a key',
@@ -127,12 +131,12 @@ describe('what cannot be used is refused with a line that says what to do', () =
         certfile: [write('reversed.pem', authority.certPem, signed.certPem)],
         keyfile: [signed.key],
       }),
-      /^The certificates in .*reversed\.pem are in the wrong order/,
+      /^The certificates in .*reversed\.pem are in the wrong order.* \[MONO3206\]$/,
     ],
     [
       'an encrypted key without a passphrase',
       () => ({ certfile: [locked.cert], keyfile: [locked.key] }),
-      /^The key in .*locked\.key is encrypted: give .* with --key-passphrase-file$/,
+      /^The key in .*locked\.key is encrypted: give .* with --key-passphrase-file \[MONO3207\]$/,
     ],
     [
       'a wrong passphrase',
@@ -155,12 +159,12 @@ describe('what cannot be used is refused with a line that says what to do', () =
     [
       'a file that does not exist',
       () => ({ certfile: [join(folder, 'missing.pem')] }),
-      /^Cannot read .*missing\.pem \(certfile\): there is no such file\. Check the path$/,
+      /^Cannot read .*missing\.pem \(certfile\): there is no such file\. Check the path \[MONO3202\]$/,
     ],
     [
       'a folder',
       () => ({ certfile: [folder] }),
-      /^Cannot read .* \(certfile\): it is a folder\. Name the file in it$/,
+      /^Cannot read .* \(certfile\): it is a folder\. Name the file in it \[MONO3202\]$/,
     ],
     [
       'a file without a certificate',
@@ -186,7 +190,7 @@ describe('what cannot be used is refused with a line that says what to do', () =
     [
       'client certificates without an authority',
       () => ({ certfile: [one.cert], keyfile: [one.key], certReqs: 2 }),
-      /^cert_reqs 2 needs .* give their file with --ca-certs$/,
+      /^cert_reqs 2 needs .* give their file with --ca-certs \[MONO3208\]$/,
     ],
     [
       'an authority that is none',
@@ -214,7 +218,7 @@ describe('what cannot be used is refused with a line that says what to do', () =
         const weak = makeCertificate(folder, { name: 'weak', rsaBits: 512 })
         return { certfile: [weak.cert], keyfile: [weak.key] }
       },
-      /^OpenSSL does not accept the certificate in .*weak\.pem \(ee key too small\)/,
+      /^OpenSSL does not accept the certificate in .*weak\.pem \(ee key too small\).* \[MONO3210\]$/,
     ],
   ]
   it.each(refused)('%s', (_, settings, message) => {

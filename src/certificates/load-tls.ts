@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
+import { type Coded, coded } from '../messages/coded.ts'
 import type { Settings } from '../settings/table.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import { CertificateError } from './certificate-error.ts'
@@ -28,7 +29,7 @@ export interface LoadedTls {
   readonly material: Omit<TlsMaterial, 'ticketKeys'>
   readonly pairs: readonly LoadedPair[]
   /** What is wrong with files that can be used all the same. */
-  readonly warnings: readonly string[]
+  readonly warnings: readonly Coded[]
 }
 
 /** HTTP/1.x in ALPN (RFC 7301). */
@@ -44,8 +45,11 @@ export function loadTls(settings: TlsSettings): LoadedTls {
   const clientCertificates = CLIENT_CERTIFICATES[certReqs] ?? 'none'
   if (clientCertificates !== 'none' && caCerts === null)
     throw new CertificateError(
-      `cert_reqs ${certReqs} needs the authorities that sign clients' certificates: ` +
-        'give their file with --ca-certs',
+      coded(
+        'MONO3208',
+        `cert_reqs ${certReqs} needs the authorities that sign clients' certificates: ` +
+          'give their file with --ca-certs',
+      ),
     )
   const { pairs, warnings } = loadPairs(settings)
   const ca = caCerts === null ? null : authorities(caCerts)
@@ -69,7 +73,10 @@ function versions({
 }: TlsSettings): Pick<TlsMaterial, 'minVersion' | 'maxVersion'> {
   if (sslVersion === 'TLSv1_2' && tlsMinimum === '1.3')
     throw new CertificateError(
-      'ssl_version TLSv1_2 and tls_minimum 1.3 contradict each other: remove one of them',
+      coded(
+        'MONO3209',
+        'ssl_version TLSv1_2 and tls_minimum 1.3 contradict each other: remove one of them',
+      ),
     )
   if (sslVersion === 'TLSv1_2') return { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' }
   const newest = sslVersion === 'TLSv1_3' || tlsMinimum === '1.3'
@@ -80,15 +87,21 @@ function authorities(file: string): string {
   const { certificates } = splitPem(readFile(file, 'ca_certs'))
   if (certificates.length === 0)
     throw new CertificateError(
-      `There is no certificate in PEM in ${file} (ca_certs): name another file, or convert it`,
+      coded(
+        'MONO3203',
+        `There is no certificate in PEM in ${file} (ca_certs): name another file, or convert it`,
+      ),
     )
   for (const pem of certificates) {
     try {
       new X509Certificate(pem)
     } catch (error) {
       throw new CertificateError(
-        `A certificate in ${file} (ca_certs) is damaged (${(error as Error).message}). ` +
-          'Get it again',
+        coded(
+          'MONO3204',
+          `A certificate in ${file} (ca_certs) is damaged (${(error as Error).message}). ` +
+            'Get it again',
+        ),
       )
     }
   }
@@ -100,7 +113,10 @@ function tryCiphers(ciphers: string): void {
     createSecureContext({ ciphers })
   } catch {
     throw new CertificateError(
-      `OpenSSL knows none of the ciphers "${ciphers}" (ciphers): see \`openssl ciphers -v\``,
+      coded(
+        'MONO3209',
+        `OpenSSL knows none of the ciphers "${ciphers}" (ciphers): see \`openssl ciphers -v\``,
+      ),
     )
   }
 }
@@ -111,8 +127,11 @@ function tryPair({ file, cert, key }: LoadedPair): void {
     createSecureContext({ cert, key })
   } catch (error) {
     throw new CertificateError(
-      `OpenSSL does not accept the certificate in ${file} (${reasonOf(error)}). ` +
-        'Make a new one, with a key of 2048 bits or P-256, and SHA-256',
+      coded(
+        'MONO3210',
+        `OpenSSL does not accept the certificate in ${file} (${reasonOf(error)}). ` +
+          'Make a new one, with a key of 2048 bits or P-256, and SHA-256',
+      ),
     )
   }
 }
@@ -127,8 +146,11 @@ function tryTogether({ pairs, ca, ciphers, minVersion, maxVersion }: LoadedTls['
     createSecureContext({ cert, key, minVersion, maxVersion, ...optional })
   } catch (error) {
     throw new CertificateError(
-      `OpenSSL does not accept the settings of TLS together (${reasonOf(error)}): ` +
-        'check ciphers, tls_minimum, ssl_version and ca_certs',
+      coded(
+        'MONO3209',
+        `OpenSSL does not accept the settings of TLS together (${reasonOf(error)}): ` +
+          'check ciphers, tls_minimum, ssl_version and ca_certs',
+      ),
     )
   }
 }

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { coded } from '../messages/coded.ts'
 import { CertificateError } from './certificate-error.ts'
 import { splitPem } from './pem.ts'
 
@@ -34,7 +35,10 @@ export function passphrasesOf(file: string, text: string): Passphrases {
   const given = lines.filter((line) => line !== '')
   if (given.length === 0)
     throw new CertificateError(
-      `There is no passphrase in ${file} (key_passphrase_file): write it there, alone on a line`,
+      coded(
+        'MONO3207',
+        `There is no passphrase in ${file} (key_passphrase_file): write it there, alone on a line`,
+      ),
     )
   return { file, lines: given }
 }
@@ -53,16 +57,26 @@ function decrypt(file: string, pem: string, passphrases: Passphrases | null): Ke
   }
   if (isEncrypted(pem) && passphrases === null)
     throw new CertificateError(
-      `The key in ${file} is encrypted: give the file of its passphrase with --key-passphrase-file`,
+      coded(
+        'MONO3207',
+        `The key in ${file} is encrypted: give the file of its passphrase with ` +
+          '--key-passphrase-file',
+      ),
     )
   if (isEncrypted(pem))
     throw new CertificateError(
-      `The key in ${file} cannot be decrypted: no passphrase in ${passphrases?.file} ` +
-        '(key_passphrase_file) fits. Correct it',
+      coded(
+        'MONO3207',
+        `The key in ${file} cannot be decrypted: no passphrase in ${passphrases?.file} ` +
+          '(key_passphrase_file) fits. Correct it',
+      ),
     )
   throw new CertificateError(
-    `The key in ${file} is damaged or of an unknown kind (${(failure as Error).message}). ` +
-      'Get it again',
+    coded(
+      'MONO3204',
+      `The key in ${file} is damaged or of an unknown kind (${(failure as Error).message}). ` +
+        'Get it again',
+    ),
   )
 }
 

@@ -1,18 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
+import { coded } from '../messages/coded.ts'
+import { whyUnreadable } from '../settings/unreadable-file.ts'
 import { CertificateError } from './certificate-error.ts'
 
 /** More than any chain needs, in bytes: whoever names another file by mistake is told. */
 const LARGEST = 4 * 1024 * 1024
-
-/** Why files cannot be read, and what to do. */
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file. Check the path',
-  EACCES: 'this user may not read it. Start as a user who may (and drop to another with --user)',
-  EPERM: 'this user may not read it. Start as a user who may (and drop to another with --user)',
-  EISDIR: 'it is a folder. Name the file in it',
-  ENOTDIR: 'a part of the path is not a folder. Check the path',
-  ELOOP: 'its symbolic links lead in a circle. Mend them',
-}
 
 /** What pipes had, by path: they can be read only once, and a second attempt may wait for ever. */
 const ofPipes = new Map<string, string>()
@@ -31,13 +23,17 @@ export function readFile(path: string, setting: string): string {
     const { size } = stats
     if (size > LARGEST)
       throw new CertificateError(
-        `Cannot use ${path} (${setting}): it has ${size} bytes, which is no certificate or key`,
+        coded(
+          'MONO3202',
+          `Cannot use ${path} (${setting}): it has ${size} bytes, which is no certificate or key`,
+        ),
       )
     return readFileSync(path, 'latin1')
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
     if (error instanceof CertificateError) throw error
-    throw new CertificateError(`Cannot read ${path} (${setting}): ${REASONS[code] ?? message}`)
+    throw new CertificateError(
+      coded('MONO3202', `Cannot read ${path} (${setting}): ${whyUnreadable(error)}`),
+    )
   }
 }
 

@@ -83,7 +83,9 @@ describe('files that change', () => {
     clock.now += 60_000
     await look()
     expect(log).toEqual([
-      expect.stringMatching(/^error Certificate files have changed, .* stay in use$/),
+      expect.stringMatching(
+        /^error Certificate files have changed, .* \[MONO3205\]. The .* stay in use \[MONO3211\]$/,
+      ),
     ])
     expect([changed, tls.material]).toEqual([[], before])
     expect(() => tls.read()).toThrow('do not belong together')
@@ -164,7 +166,7 @@ it('a certificate with a short life is announced later, when it should have been
     log.length = 0
     clock.now += days * DAY_MS
     await look()
-    return log.map((text) => /expires (in \d+ \w+)/.exec(text)?.[1])
+    return log.map((text) => /expires (in \d+ \w+), .* \[MONO3212\]$/.exec(text)?.[1])
   }
   // The 30th day before its end is when certbot begins to renew it.
   expect(await said(67)).toEqual([])

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { type Coded, coded } from '../messages/coded.ts'
 import type { TlsMaterial } from '../transport/tls/tls-material.ts'
 import type { LoadedPair } from './load-pairs.ts'
 import { type LoadedTls, loadTls, type TlsSettings } from './load-tls.ts'
@@ -9,8 +10,8 @@ import { WatchedFiles } from './watched-files.ts'
 /** Where it says what happens to certificates. */
 export interface CertificateLog {
   info(text: string): void
-  warning(text: string): void
-  error(text: string): void
+  warning(text: Coded): void
+  error(text: Coded): void
 }
 
 export interface ServedTlsOptions {
@@ -138,8 +139,11 @@ export class ServedTls {
       if (now - this.#changedAt < PATIENCE_MS) return
       this.#readAs = seen
       this.#options.log.error(
-        `Certificate files have changed, and cannot be used: ${(error as Error).message}. ` +
-          'The previous certificates stay in use',
+        coded(
+          'MONO3211',
+          `Certificate files have changed, and cannot be used: ${(error as Error).message}. ` +
+            'The previous certificates stay in use',
+        ),
       )
     }
   }
@@ -174,7 +178,7 @@ export class ServedTls {
     this.#changed(this.#material)
   }
 
-  #warnOfFiles(warnings: readonly string[]): void {
+  #warnOfFiles(warnings: readonly Coded[]): void {
     for (const text of warnings) this.#options.log.warning(text)
   }
 

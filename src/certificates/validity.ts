@@ -1,3 +1,4 @@
+import { type Coded, coded } from '../messages/coded.ts'
 import type { LoadedPair } from './load-pairs.ts'
 
 const DAY_MS = 24 * 3600 * 1000
@@ -20,20 +21,21 @@ type Validity = Pick<LoadedPair, 'file' | 'validFrom' | 'validTo'>
  *
  * @param now milliseconds since 1970
  */
-export function validityWarning(
-  { file, validFrom, validTo }: Validity,
-  now: number,
-): string | null {
+export function validityWarning({ file, validFrom, validTo }: Validity, now: number): Coded | null {
   if (now < validFrom)
-    return (
+    return coded(
+      'MONO3212',
       `The certificate in ${file} is not valid before ${day(validFrom)}: clients will refuse it. ` +
-      "Check this machine's clock"
+        "Check this machine's clock",
     )
   if (now >= validTo)
-    return `The certificate in ${file} expired on ${day(validTo)}: clients will refuse it. Renew it`
+    return coded(
+      'MONO3212',
+      `The certificate in ${file} expired on ${day(validTo)}: clients will refuse it. Renew it`,
+    )
   if (!warningTimes({ validFrom, validTo }).some((time) => now >= time)) return null
   const when = `in ${left(validTo - now)}, on ${day(validTo)}`
-  return `The certificate in ${file} expires ${when}. Renew it`
+  return coded('MONO3212', `The certificate in ${file} expires ${when}. Renew it`)
 }
 
 /**

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { coded } from '../messages/coded.ts'
+import type { PythonCommand } from '../process/python-command.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 import { namesApplication } from './application-named.ts'
@@ -8,11 +10,13 @@ async function run(
   args: string[],
   serve: CommandContext['serve'] = async () => 0,
   checkApplication: CommandContext['checkApplication'] = async () => null,
+  pythonCommand: PythonCommand | null = null,
 ) {
   const result = { code: -1, out: '', err: '', served: [] as Settings[] }
   result.code = await runCommand(args, {
     env: {},
     cwd: import.meta.dirname,
+    pythonCommand,
     stdout: { write: (text) => (result.out += text) },
     stderr: { write: (text) => (result.err += text) },
     checkApplication,
@@ -64,7 +68,7 @@ test('a mistake is one line on standard error and exit code 2', async () => {
   expect({ code, out, err }).toEqual({
     code: 2,
     out: '',
-    err: 'monoceros: Unknown option "--wrokers" (did you mean --workers?)\n',
+    err: 'monoceros: Unknown option "--wrokers" (did you mean --workers?) [MONO1001]\n',
   })
 })
 
@@ -90,7 +94,7 @@ test('--check-config loads the application', async () => {
   const checked: string[] = []
   const check = async ({ wsgiApp }: Settings) => {
     checked.push(wsgiApp)
-    return wsgiApp === 'broken' ? { message: 'Traceback', status: 3 } : null
+    return wsgiApp === 'broken' ? { message: coded('MONO2003', 'Traceback'), status: 3 } : null
   }
   expect(await run(['--check-config', 'site'], undefined, check)).toMatchObject({
     code: 0,
@@ -99,7 +103,7 @@ test('--check-config loads the application', async () => {
   })
   expect(await run(['--check-config', 'broken'], undefined, check)).toMatchObject({
     code: 3,
-    err: 'monoceros: Traceback\n',
+    err: 'monoceros: Traceback [MONO2003]\n',
     served: [],
   })
   expect(checked).toEqual(['site', 'broken'])
@@ -109,11 +113,11 @@ test('an error with a code is told without a stack, a bug with its stack', async
   const known = Object.assign(new Error('Cannot open log file "x"'), { code: 'log-file' })
   expect(await run(['a'], () => Promise.reject(known))).toMatchObject({
     code: 1,
-    err: 'monoceros: Cannot open log file "x"\n',
+    err: 'monoceros: Cannot open log file "x" [MONO1013]\n',
   })
   const bug = await run(['a'], () => Promise.reject(new TypeError('oops')))
   expect(bug.code).toBe(1)
-  expect(bug.err).toContain('TypeError: oops\n    at ')
+  expect(bug.err).toContain('TypeError: oops [MONO5902]\n    at ')
 })
 
 test('npm start adds the example only when nothing else is asked for', async () => {
@@ -123,4 +127,55 @@ test('npm start adds the example only when nothing else is asked for', async () 
   expect(await names('site:app', '-w', '2')).toBe(true)
   expect(await names('--help')).toBe(true)
   expect(await names('--frobnicate')).toBe(true)
+})
+
+describe('the command of the Python package', () => {
+  const runFromPython = async (args: string[], settings: PythonCommand['settings'] = {}) =>
+    await run(args, undefined, undefined, {
+      executable: '/venv/bin/python',
+      settings,
+      channel: null,
+    })
+
+  test('runs applications on the interpreter that the package is installed for', async () => {
+    const { served } = await runFromPython(['site:app'])
+    expect(served[0]).toMatchObject({ python: '/venv/bin/python' })
+  })
+
+  test('--python names another one', async () => {
+    const { served } = await runFromPython(['--python', 'python3.13', 'site:app'])
+    expect(served[0]).toMatchObject({ python: 'python3.13' })
+  })
+
+  test('the arguments of monoceros.run count before the command line', async () => {
+    const { served } = await runFromPython(['-w', '2'], { workers: 3, wsgi_app: 'site:app' })
+    expect(served[0]).toMatchObject({ workers: 3, wsgiApp: 'site:app' })
+  })
+
+  test.each([
+    [{ workers: 'x' }, 'monoceros.run: workers: expected a whole number'],
+    [{ wrokers: 2 }, 'monoceros.run: unknown setting "wrokers" (did you mean workers?)'],
+  ])('%j is refused with the name of the function', async (settings, message) => {
+    const { code, err } = await runFromPython(['site:app'], settings)
+    expect(code).toBe(2)
+    expect(err).toContain(message)
+  })
+
+  test.each([
+    [['--runtime', 'pyodide', 'site:app'], 'MONO1045'],
+    [['python', 'manage.py'], 'MONO1008'],
+    [['install', 'flask'], 'MONO1008'],
+  ])('%j needs the embedded Python, which is not there', async (args, shown) => {
+    const { code, err, served } = await runFromPython(args)
+    expect({ code, served }).toEqual({ code: 2, served: [] })
+    expect(err).toMatch(/^monoceros: .*embedded Python.*not part of this package.* \[MONO\d+\]\n$/)
+    expect(err).toContain(`[${shown}]`)
+    expect(err).toContain('/venv/bin/python')
+  })
+
+  test('its help does not name commands that need it', async () => {
+    const { out } = await runFromPython(['--help'])
+    expect(out).toContain('Usage: monoceros [options] APP')
+    expect(out).not.toContain('monoceros install')
+  })
 })

@@ -8,18 +8,28 @@ import {
   loadSettings,
   toConfig,
 } from '../config/load-settings.ts'
+import { type Coded, coded } from '../messages/coded.ts'
 import { EXIT } from '../process/exit-status.ts'
+import { insistOnNode, insistOnUnix } from '../process/other-runtime.ts'
+import type { PythonCommand } from '../process/python-command.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import { renderHelp, USAGE_LINE } from '../settings/help.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import type { Settings } from '../settings/table.ts'
 import { version } from '../settings/version.ts'
 
+const COMMAND = 'The command monoceros'
+/** What to do on Bun and Deno. */
+const INSTEAD =
+  'Install Node.js 20.19 or newer, and run it with npx monoceros, without --bun or deno.'
+
 /** What the command uses of the process around it. */
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The working directory, absolute. */
   readonly cwd: string
+  /** What the command of the Python package says, if that is what the user has called. */
+  readonly pythonCommand?: PythonCommand | null
   readonly stdout: TextOutput
   readonly stderr: TextOutput
   /** Whether notes about settings are shown on `stderr`; by default they are. */
@@ -35,7 +45,7 @@ export interface CommandContext {
     read: (signal?: AbortSignal, previous?: ConfigHost | null) => Promise<LoadedSettings>,
   ): Promise<number>
   /** Loads the application, and resolves with the reason if that is not possible. */
-  checkApplication(settings: Settings): Promise<{ message: string; status: number } | null>
+  checkApplication(settings: Settings): Promise<{ message: Coded; status: number } | null>
 }
 
 /**
@@ -70,7 +80,8 @@ export async function runCommand(
         context.stderr.write(`${USAGE_LINE}\nTry monoceros --help for all options.\n`)
       return EXIT.server.USAGE
     }
-    context.stderr.write(`monoceros: ${describe(error)}\n`)
+    const text = describe(error)
+    context.stderr.write(`monoceros: ${text}\n`)
     return EXIT.server.FAILED
   }
 }
@@ -79,6 +90,13 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
   const { stdout, stderr } = context
   // Subcommands are imported only when they are used, so that --help answers at once.
   const [name, ...rest] = args
+  const { pythonCommand = null } = context
+  if (pythonCommand !== null && (name === 'python' || name === 'install')) {
+    const text = noEmbeddedPython(name, pythonCommand.executable)
+    stderr.write(`monoceros: ${text}\n`)
+    return EXIT.server.USAGE
+  }
+  if (name === 'python' || name === 'install') insistOnNode(COMMAND, INSTEAD)
   if (name === 'python') {
     const { runPython } = await import('./python-command.ts')
     return await runPython(rest, context)
@@ -87,16 +105,45 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
     const { runInstall } = await import('../packages/install-command.ts')
     return await runInstall(rest, context)
   }
-  const sources = { args, env: context.env, cwd: context.cwd }
+  if (name === 'ctl') {
+    const { runCtl } = await import('../control/ctl-command.ts')
+    return await runCtl(rest, context)
+  }
+  if (name === 'explain') {
+    const { runExplain } = await import('./explain-command.ts')
+    return runExplain(rest, context)
+  }
+  if (name === 'top') {
+    const { runTop } = await import('../control/top-command.ts')
+    const isTerminal = process.stdin.isTTY && process.stdout.isTTY
+    const terminal = isTerminal ? { input: process.stdin, output: process.stdout } : null
+    return await runTop(rest, { ...context, terminal })
+  }
+  if (name === 'learn') {
+    insistOnNode(COMMAND, INSTEAD)
+    const { prepareLearn } = await import('./learn-command.ts')
+    const server = await prepareLearn(rest, context)
+    // Settings of the environment are for applications of the user.
+    const own = { ...context, env: { PATH: context.env.PATH }, pythonCommand: null }
+    return typeof server === 'number' ? server : await obey(server, own)
+  }
+  const sources = {
+    args,
+    env: context.env,
+    cwd: context.cwd,
+    ...(pythonCommand !== null && { pythonCommand }),
+  }
   const given = commandOf(sources)
   if (given === 'help') {
-    stdout.write(renderHelp(Math.min(stdout.columns ?? 100, 120)))
+    stdout.write(renderHelp(Math.min(stdout.columns ?? 100, 120), pythonCommand === null))
     return EXIT.server.STOPPED
   }
   if (given === 'version') {
     stdout.write(`monoceros ${version}\n`)
     return EXIT.server.STOPPED
   }
+  insistOnNode(COMMAND, INSTEAD)
+  insistOnUnix(COMMAND)
   const loaded = await loadSettings(sources)
   const { settings, notes } = loaded
   const command = given ?? loaded.command ?? undefined
@@ -117,6 +164,15 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
     withApplication(
       await loadSettings({ ...sources, previous, ...(signal !== undefined && { signal }) }),
     ),
+  )
+}
+
+/** Both subcommands are for the embedded Python, which the Python package does not have. */
+function noEmbeddedPython(name: 'python' | 'install', executable: string): string {
+  const instead = name === 'install' ? `${executable} -m pip install` : executable
+  return coded(
+    'MONO1008',
+    `${name} is for the embedded Python, which is not part of this package; use ${instead}`,
   )
 }
 
@@ -144,15 +200,18 @@ async function withApplication(loaded: LoadedSettings): Promise<LoadedSettings> 
   await loaded.configHost?.close()
   throw new SettingsError(
     'no-application',
-    'No application given. Name the one to serve, such as mysite.wsgi:application',
+    coded(
+      'MONO1006',
+      'No application given. Name the one to serve, such as mysite.wsgi:application',
+    ),
   )
 }
 
 /** Errors with a code explain themselves (ours, the system's); the stack of others is needed. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return `unexpected error: ${String(error)}`
+function describe(error: unknown): Coded {
+  if (!(error instanceof Error)) return coded('MONO5902', `unexpected error: ${String(error)}`)
   const known = 'code' in error && typeof error.code === 'string' && !error.code.startsWith('ERR_')
   return known
-    ? error.message
-    : `unexpected error, please report it: ${error.stack ?? error.message}`
+    ? coded('MONO1013', error.message)
+    : coded('MONO5902', `unexpected error, please report it: ${error.stack ?? error.message}`)
 }

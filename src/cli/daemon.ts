@@ -2,10 +2,12 @@
  * `--daemon`: the command starts itself again, in a session of its own, and ends when that process
  * serves or cannot.
  */
+
 import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { StartCommand } from '../arbiter/upgrade/start-command.ts'
+import { coded } from '../messages/coded.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
 
@@ -47,12 +49,14 @@ export async function startDaemon(
       else resolve(EXIT.server.STOPPED)
     })
     child.once('error', (error) => {
-      stderr.write(`monoceros: Cannot start the daemon: ${error.message}\n`)
+      const text = coded('MONO1011', `Cannot start the daemon: ${error.message}`)
+      stderr.write(`monoceros: ${text}\n`)
       resolve(EXIT.server.FAILED)
     })
     // 'close': what it has sent was read then.
     child.once('close', (code, signal) => {
-      if (signal !== null) stderr.write(`monoceros: The daemon was killed by ${signal}\n`)
+      if (signal !== null)
+        stderr.write(`monoceros: ${coded('MONO1011', `The daemon was killed by ${signal}`)}\n`)
       resolve(code ?? EXIT.server.FAILED)
     })
   })

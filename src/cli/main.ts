@@ -1,9 +1,18 @@
 #!/usr/bin/env node
-/** The executable. */
+import { Socket } from 'node:net'
 import { takeInheritance } from '../arbiter/upgrade/inheritance.ts'
 import { startCommand } from '../arbiter/upgrade/start-command.ts'
 import type { ConfigHost } from '../config/config-host.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
+/** The executable. */
+import { coded } from '../messages/coded.ts'
+import { tooFewDescriptors } from '../process/descriptor-limit.ts'
+import { EXIT } from '../process/exit-status.ts'
+import {
+  forgetPythonCommand,
+  type PythonCommand,
+  readPythonCommand,
+} from '../process/python-command.ts'
 import { collectStartGarbageLater } from '../process/start-garbage.ts'
 import { runCommand } from './command.ts'
 import { becomeDaemon, startDaemon } from './daemon.ts'
@@ -14,6 +23,7 @@ process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})
 
 const cwd = workingDirectory(process.env)
+const pythonCommand = readPythonCommand(process.env)
 
 if (process.pid === 1) {
   const { isFirstProcess, runAsFirstProcess } = await import('./first-process.ts')
@@ -26,10 +36,14 @@ if (process.pid === 1) {
 const inheritance = takeInheritance(process.env)
 const daemon = becomeDaemon(process.env)
 const stderr = daemon ?? process.stderr
+// With the variable of the Python package: an upgrade and the daemon are started like this command.
 const command = startCommand(cwd)
+forgetPythonCommand(process.env)
+if (daemon === null && inheritance === null) stopWithProgram(pythonCommand)
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd,
+  pythonCommand,
   stdout: process.stdout,
   stderr,
   // The command has shown them before it started the daemon.
@@ -39,6 +53,12 @@ process.exitCode = await runCommand(process.argv.slice(2), {
     return await checkApplication(withRealFolders(settings))
   },
   serve: async (loaded, read) => {
+    const tooFew = tooFewDescriptors()
+    if (tooFew !== null) {
+      await loaded.configHost?.close()
+      stderr.write(`monoceros: ${coded('MONO4033', tooFew)}\n`)
+      return EXIT.server.FAILED
+    }
     if (loaded.settings.daemon && daemon === null && inheritance === null)
       process.exit(await detach(loaded))
     // Imported only here, so that --help and --version answer at once.
@@ -55,6 +75,15 @@ process.exitCode = await runCommand(process.argv.slice(2), {
     process.exit(await runArbiter(realFolders(loaded), options))
   },
 })
+
+/** A server that `monoceros.run` has started ends with its program. */
+function stopWithProgram(started: PythonCommand | null): void {
+  if (started === null || started.channel === null) return
+  const channel = new Socket({ fd: started.channel, readable: true, writable: false })
+  channel.on('error', () => {})
+  channel.on('close', () => process.kill(process.pid, 'SIGTERM'))
+  channel.resume().unref()
+}
 
 /** The daemon reads the settings again. Here, they have only been found to be right. */
 async function detach({ settings, configHost }: LoadedSettings): Promise<number> {

@@ -75,8 +75,8 @@ test('mistakes say which option it was', () => {
     /^python: Unknown option "--mounts" \(did you mean --mount\?\)/,
   )
   expect(errorOf('-Z')).toMatch(/^python: Unknown option "-Z"/)
-  expect(errorOf('-c')).toBe('python: -c needs a value')
-  expect(errorOf('--mount')).toBe('python: --mount needs a value')
+  expect(errorOf('-c')).toBe('python: -c needs a value [MONO1002]')
+  expect(errorOf('--mount')).toBe('python: --mount needs a value [MONO1002]')
   expect(errorOf('-O', 'x.py')).toMatch(/^python: -O is not supported: /)
 })
 

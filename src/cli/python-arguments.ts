@@ -1,4 +1,5 @@
 /** The command line of `monoceros python`: our options, Python's, then the program's. */
+import { coded } from '../messages/coded.ts'
 import type { ProgramFlags } from '../runtimes/pyodide/command/command-link.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 import { didYouMean } from '../settings/suggestion.ts'
@@ -84,7 +85,7 @@ export function parsePythonArguments(args: readonly string[]): PythonArguments {
     if (joined !== '') return joined
     const value = args[at++]
     if (value === undefined)
-      throw new SettingsError('missing-value', `python: ${flag} needs a value`)
+      throw new SettingsError('missing-value', coded('MONO1002', `python: ${flag} needs a value`))
     return value
   }
   parsing: while (at < args.length) {
@@ -122,7 +123,10 @@ export function parsePythonArguments(args: readonly string[]): PythonArguments {
       }
       const why = NOT_HERE[letter]
       if (why !== undefined)
-        throw new SettingsError('unsupported', `python: -${letter} is not supported: ${why}`)
+        throw new SettingsError(
+          'unsupported',
+          coded('MONO1004', `python: -${letter} is not supported: ${why}`),
+        )
       if (!PLAIN.includes(letter)) throw unknown(argument)
       if (letter === 'h' || letter === '?') return asked('help')
       if (letter === 'V') return asked('version')
@@ -164,7 +168,10 @@ function unknown(argument: string): SettingsError {
   const suggestion = argument.startsWith('--') ? didYouMean(argument, [...OURS, ...OTHERS]) : ''
   return new SettingsError(
     'unknown-flag',
-    `python: Unknown option ${quoted(argument)}${suggestion}; see monoceros python --help. ` +
-      'Options of the program follow its name',
+    coded(
+      'MONO1001',
+      `python: Unknown option ${quoted(argument)}${suggestion}; see monoceros python --help. ` +
+        'Options of the program follow its name',
+    ),
   )
 }

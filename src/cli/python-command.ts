@@ -1,9 +1,11 @@
 /** `monoceros python`: the embedded interpreter as a command. */
+
 import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { loadSettings } from '../config/load-settings.ts'
+import { coded } from '../messages/coded.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import { runProgram } from '../runtimes/pyodide/command/command.ts'
@@ -119,7 +121,10 @@ function scriptAt(name: string, cwd: string): Script {
     return { mounts: [path, dirname(path), folder], folder, source: null }
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : reason(error)
-    throw new SettingsError('bad-arguments', `python: cannot open ${path}: ${why}`)
+    throw new SettingsError(
+      'bad-arguments',
+      coded('MONO7001', `python: cannot open ${path}: ${why}`),
+    )
   }
 }
 

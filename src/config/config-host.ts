@@ -1,8 +1,10 @@
 /** The config host, seen from the command: a Python process that runs `gunicorn.conf.py`. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { type LogLevel, levelOfPython } from '../logging/log-level.ts'
+import { type Coded, CodedError, coded, fromElsewhere } from '../messages/coded.ts'
+import { ownFile } from '../own-files/own-files.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 
 /** What to run, and with which Python. */
@@ -54,7 +56,7 @@ export interface ConfigHost {
   /** To be called before the first hook. */
   settle(configuration: SettledConfiguration): void
   /** From now on, what hooks log is written in this way. */
-  logWith(write: (level: LogLevel, text: string) => void): void
+  logWith(write: (level: LogLevel, text: Coded) => void): void
   /** Passes on what has happened to a worker, for the objects that hooks get. */
   tell(news: object): void
   /**
@@ -75,11 +77,10 @@ export interface ConfigHost {
 }
 
 /** A hook raised, or the process of the hooks has ended. `message` has the traceback. */
-export class ConfigHostError extends Error {
+export class ConfigHostError extends CodedError {
   readonly code = 'config-hook'
 }
 
-const SCRIPT = fileURLToPath(new URL('../../python/monoceros-config', import.meta.url))
 /** How long it has to leave after the channel was closed, in milliseconds. */
 const LEAVE_MS = 2000
 /** On this signal, a host that runs a configuration stops that; it has ABANDON_MS for it. */
@@ -190,7 +191,7 @@ class HostedConfiguration implements ConfigHost {
     this.process.send({ settle: configuration, of: this.#number })
   }
 
-  logWith(write: (level: LogLevel, text: string) => void): void {
+  logWith(write: (level: LogLevel, text: Coded) => void): void {
     this.process.write = write
   }
 
@@ -218,7 +219,7 @@ class HostedConfiguration implements ConfigHost {
 /** The process, which may have run several configurations, one after the other. */
 class HostProcess {
   /** Writes what hooks log. */
-  write: (level: LogLevel, text: string) => void = () => {}
+  write: (level: LogLevel, text: Coded) => void = () => {}
   readonly #location: string
   readonly #interpreter: string
   readonly #process: ChildProcess
@@ -237,7 +238,7 @@ class HostProcess {
     this.#location = location
     this.#interpreter = interpreter
     // `location` is for `ps` only.
-    const child = spawn(interpreter, [SCRIPT, location], {
+    const child = spawn(interpreter, [ownFile('python/monoceros-config'), location], {
       cwd,
       env: { ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
@@ -358,12 +359,12 @@ class HostProcess {
       return false
     }
     if (answer.log !== undefined) {
-      this.write(levelOfPython(answer.log.level), answer.log.text)
+      this.write(levelOfPython(answer.log.level), fromElsewhere(answer.log.text))
       return true
     }
     this.#waiting.shift()
     if (answer.error === undefined) waiting?.resolve(answer)
-    else waiting?.reject(new ConfigHostError(answer.error))
+    else waiting?.reject(new ConfigHostError(fromElsewhere(answer.error)))
     return true
   }
 
@@ -387,8 +388,11 @@ class HostProcess {
     if (this.#users > 0 && this.#waiting.length === 0)
       this.write(
         'error',
-        `The process that runs ${quoted(this.#location)} ${how}; ` +
-          'no hook of the server is called any more until it is reloaded',
+        coded(
+          'MONO1111',
+          `The process that runs ${quoted(this.#location)} ${how}; ` +
+            'no hook of the server is called any more until it is reloaded',
+        ),
       )
     for (const { reject } of this.#waiting.splice(0)) reject(this.#gonePrematurely())
   }
@@ -400,6 +404,8 @@ class HostProcess {
   }
 
   #gonePrematurely(): ConfigHostError {
-    return new ConfigHostError(`The process that runs ${quoted(this.#location)} ${this.#ended}`)
+    return new ConfigHostError(
+      coded('MONO1111', `The process that runs ${quoted(this.#location)} ${this.#ended}`),
+    )
   }
 }

@@ -1,6 +1,8 @@
 /** A Python configuration on the embedded interpreter, where no Python is installed. */
+
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname } from 'node:path'
+import { coded, fromElsewhere } from '../messages/coded.ts'
 import { BreakdownError, runProgram } from '../runtimes/pyodide/command/command.ts'
 import { ifMountable, parseMount, planMounts } from '../runtimes/pyodide/files/mounts.ts'
 import { pythonFolder } from '../runtimes/pyodide/package.ts'
@@ -97,9 +99,13 @@ export async function runOnEmbedded(options: EmbeddedConfigOptions): Promise<Con
   }
   signal?.throwIfAborted()
   if (text === undefined)
-    throw new SettingsError('config-file', `${location} could not be read: ${why}`)
+    throw new SettingsError(
+      'config-file',
+      coded('MONO1106', `${location} could not be read: ${why}`),
+    )
   const answer = JSON.parse(text) as ConfigurationAnswer
-  if (answer.error !== undefined) throw new SettingsError('config-file', answer.error)
+  if (answer.error !== undefined)
+    throw new SettingsError('config-file', fromElsewhere(answer.error))
   return new EmbeddedConfiguration(answer, location)
 }
 

@@ -1,5 +1,7 @@
 /** Hooks in TypeScript or JavaScript that run beside the arbiter: in its process. */
+
 import type { LogLevel } from '../logging/log-level.ts'
+import { type Coded, fromElsewhere } from '../messages/coded.ts'
 import {
   type EndedHookWorker,
   type HookName,
@@ -31,11 +33,11 @@ export class FunctionHost implements ConfigHost {
   readonly lines = {}
   readonly hooks: readonly string[]
   readonly #functions: Hooks
-  readonly #log = hookLog((level, text) => this.#write(level, text))
+  readonly #log = hookLog((level, text) => this.#write(level, fromElsewhere(text)))
   readonly #server = { pid: 0, workers: 0, log: this.#log }
   /** The ages of workers that run, by process. */
   readonly #ages = new Map<number, number | null>()
-  #write: (level: LogLevel, text: string) => void = () => {}
+  #write: (level: LogLevel, text: Coded) => void = () => {}
   #last: Promise<void> = Promise.resolve()
 
   constructor(location: string, functions: Hooks) {
@@ -46,7 +48,7 @@ export class FunctionHost implements ConfigHost {
 
   settle(): void {}
 
-  logWith(write: (level: LogLevel, text: string) => void): void {
+  logWith(write: (level: LogLevel, text: Coded) => void): void {
     this.#write = write
   }
 

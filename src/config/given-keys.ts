@@ -1,4 +1,5 @@
 /** From the keys of a config file to settings. */
+import { coded } from '../messages/coded.ts'
 import type { GivenValue } from '../settings/command-line.ts'
 import { camelCase, type SettingDefinition } from '../settings/definition.ts'
 import { gunicornAdvice, gunicornSettings } from '../settings/gunicorn-settings.ts'
@@ -61,7 +62,7 @@ export function givenKeys(
     if (before !== undefined)
       throw new SettingsError(
         'config-file',
-        `${label} is the same setting as ${before.label}; remove one of them`,
+        coded('MONO1102', `${label} is the same setting as ${before.label}; remove one of them`),
       )
     const fact = gunicornFact(key)
     if (fact === undefined) values.set(setting.name, { raw, label })
@@ -81,7 +82,7 @@ function refuseOrNote(key: string, raw: unknown, name: string): string | undefin
     // A setting that is off changes nothing.
     if (raw === false || raw === null) return undefined
     const { refused, text } = gunicornAdvice(gunicorn, `${name}: ${key}`, raw)
-    if (refused) throw new SettingsError('unsupported', text)
+    if (refused) throw new SettingsError('unsupported', coded('MONO1004', text))
     return text
   }
   const commandLine = table.find(
@@ -90,9 +91,15 @@ function refuseOrNote(key: string, raw: unknown, name: string): string | undefin
   if (commandLine !== undefined) {
     throw new SettingsError(
       'unknown-key',
-      `${name}: ${key} is for the command line only: ${commandLine.flags.at(-1)}`,
+      coded(
+        'MONO1103',
+        `${name}: ${key} is for the command line only: ${commandLine.flags.at(-1)}`,
+      ),
     )
   }
   const suggestion = didYouMean(key, [...keys.keys()])
-  throw new SettingsError('unknown-key', `${name}: unknown setting ${quoted(key)}${suggestion}`)
+  throw new SettingsError(
+    'unknown-key',
+    coded('MONO1101', `${name}: unknown setting ${quoted(key)}${suggestion}`),
+  )
 }

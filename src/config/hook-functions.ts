@@ -1,4 +1,5 @@
 /** Which hooks a config file gives, in which language, and which of them can be called. */
+import { coded } from '../messages/coded.ts'
 import type { HookName, Hooks } from '../runtimes/node/hook-types.ts'
 import type { GivenValue } from '../settings/command-line.ts'
 import { runtimeOf } from '../settings/runtime.ts'
@@ -58,8 +59,12 @@ export function notesOnHooks(
     if (isFunction && inWorkers && runtime !== 'node') {
       throw new SettingsError(
         'bad-value',
-        `${label}: this hook runs in the workers, and those of a Python application cannot run a ` +
-          'function in TypeScript or JavaScript. Use a gunicorn.conf.py',
+        coded(
+          'MONO1048',
+          `${label}: this hook runs in the workers, and those of a Python application cannot ` +
+            'run a ' +
+            'function in TypeScript or JavaScript. Use a gunicorn.conf.py',
+        ),
       )
     }
     if (isFunction && runtime === 'node' && name in NOT_IN_TYPESCRIPT)

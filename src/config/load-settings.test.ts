@@ -346,7 +346,7 @@ describe('config files', () => {
       code: 'bad-value',
       message:
         'runtime cpython runs Python modules, but ./app.ts:app is a file for the runtime node. ' +
-        'Leave the runtime out',
+        'Leave the runtime out [MONO1047]',
     })
     expect((await load('package.ts:app')).settings.wsgiApp).toBe('package.ts:app')
   })
@@ -441,7 +441,9 @@ describe('config files', () => {
   test('an error in TypeScript is shown without the frames of what compiles it', async () => {
     write('throws.ts', 'enum Level { High = 1 }\nthrow new RangeError(String(Level.High))')
     const failed = await load('-c throws.ts').catch((error: Error) => error.message)
-    expect(failed).toMatch(/^throws\.ts could not be read\nRangeError: 1\n +at .*throws\.ts:2/)
+    expect(failed).toMatch(
+      /^throws\.ts could not be read \[MONO1106\]\nRangeError: 1\n +at .*throws\.ts:2/,
+    )
     expect(failed).not.toMatch(/jiti|node:internal\/modules/)
   })
 
@@ -455,7 +457,7 @@ describe('config files', () => {
     const failed = load('-c throws.mjs')
     await expect(failed).rejects.toMatchObject({ code: 'config-file' })
     await expect(failed).rejects.toThrow(
-      /^throws\.mjs could not be read\nRangeError: too\nbad\n +at .*throws\.mjs/,
+      /^throws\.mjs could not be read \[MONO1106\]\nRangeError: too\nbad\n +at .*throws\.mjs/,
     )
   })
 })
@@ -479,9 +481,18 @@ test('--print-config leaves out hooks, which JSON cannot hold', async () => {
 
 test('a worker class that is not supported is refused with what to do', async () => {
   await expect(load('-k eventlet a:b')).rejects.toThrow(
-    /^-k: "eventlet" is not supported. Install gevent, and use -k gevent$/,
+    /^-k: "eventlet" is not supported. Install gevent, and use -k gevent \[MONO1038\]$/,
   )
 })
+
+test.each(['unix:@metrics', 'tls:127.0.0.1:9400', 'fd://3'])(
+  'metrics_bind does not take %s, and says what it takes',
+  async (address) => {
+    await expect(load(`--metrics-bind ${address} a:b`)).rejects.toThrow(
+      /^--metrics-bind: .*HOST:PORT, \[IPV6\]:PORT or unix:PATH, without TLS/,
+    )
+  },
+)
 
 test('help comes before everything else that is asked for', () => {
   expect(commandOf({ args: ['--version', '--help'] })).toBe('help')

@@ -2,7 +2,10 @@
  * Combines all sources of settings. What only some of them need is loaded when they are there,
  * because it would take a third of the start of a command that has flags only.
  */
+
 import { resolve } from 'node:path'
+import { coded } from '../messages/coded.ts'
+import type { PythonCommand } from '../process/python-command.ts'
 import type { Hooks } from '../runtimes/node/hook-types.ts'
 import { type CommandLine, type GivenValue, parseCommandLine } from '../settings/command-line.ts'
 import { camelCase, type RawValue, type SettingDefinition } from '../settings/definition.ts'
@@ -14,6 +17,7 @@ import { splitShellWords } from '../settings/shell-words.ts'
 import { type Settings, settingsTable } from '../settings/table.ts'
 import { checkTlsBinds } from '../settings/tls-binds.ts'
 import { readValue, ValueError, writeValue } from '../settings/value.ts'
+import { codeOfValue } from '../settings/value-codes.ts'
 import type { ConfigHost } from './config-host.ts'
 import {
   type FoundConfiguration,
@@ -34,6 +38,8 @@ export interface SettingsSources {
   findGunicorn?: boolean
   /** Ends the loading: the process of a Python config file is killed. */
   signal?: AbortSignal
+  /** What the command of the Python package says. */
+  pythonCommand?: PythonCommand
   /** `configHost` of the settings in force, for a reload: hooks stay in their process. */
   previous?: ConfigHost | null
 }
@@ -49,6 +55,11 @@ export interface LoadedSettings {
    * arbiter. The caller closes it; `serve` does.
    */
   configHost: ConfigHost | null
+  /**
+   * Where the settings come from that are not defaults, by their names in a config file:
+   * `--workers`, `gunicorn.conf.py: workers`.
+   */
+  origins: Readonly<Record<string, string>>
   /** What a Python config file wants instead of a server; the command line counts first. */
   command?: Command | null
 }
@@ -78,15 +89,17 @@ const COMMAND_VARIABLES = ['GUNICORN_CMD_ARGS', 'MONOCEROS_CMD_ARGS'] as const
  */
 export async function loadSettings(sources: SettingsSources = {}): Promise<LoadedSettings> {
   const { args = [], env = {}, cwd = process.cwd(), findGunicorn = true } = sources
-  const { signal, previous } = sources
+  const { signal, previous, pythonCommand } = sources
   /** The command line, and before it what the variables have; the first counts. */
   const lines = [parseCommandLine(args), ...commandVariables(env).reverse()]
+  if (pythonCommand !== undefined) lines.unshift(await argumentsOfRun(pythonCommand))
   const fromFlags = (name: string) =>
     lines.map(({ values }) => values.get(name)).find((given) => given !== undefined)
   const flag = (setting: SettingDefinition) => {
     const given = fromFlags(setting.name)
-    return check(setting, given ?? byDefault(setting), cwd)
+    return check(setting, given ?? byDefault(setting, pythonCommand), cwd)
   }
+  refuseEmbedded(fromFlags('runtime'), pythonCommand)
   const named = flag(configSetting) as string | null
   const found =
     named === null
@@ -106,7 +119,7 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
         })
   try {
     const byHand = (name: string) => fromFlags(name) ?? config.values.get(name)
-    const logs = await withLogConfiguration(combine(byHand, env, cwd), byHand)
+    const logs = await withLogConfiguration(combine(byHand, env, cwd, pythonCommand), byHand)
     const { settings } = logs
     const functions = hookFunctions(byHand)
     const host =
@@ -136,6 +149,7 @@ export async function loadSettings(sources: SettingsSources = {}): Promise<Loade
       ],
       configuration: describe(found, env),
       configHost: keeps ? host : null,
+      origins: originsOf(byHand, env),
       command: config.command,
     }
   } catch (error) {
@@ -172,12 +186,13 @@ function combine(
   byHand: (name: string) => GivenValue | undefined,
   env: Readonly<Record<string, string | undefined>>,
   cwd: string,
+  pythonCommand: PythonCommand | undefined,
 ): Settings {
   const settings: Record<string, unknown> = {}
   const read = (setting: SettingDefinition, folder: string) =>
     check(
       setting,
-      byHand(setting.name) ?? fromEnvironment(setting, env) ?? byDefault(setting),
+      byHand(setting.name) ?? fromEnvironment(setting, env) ?? byDefault(setting, pythonCommand),
       folder,
     )
   // The server runs there, so other relative paths start there, as in Gunicorn.
@@ -196,17 +211,55 @@ function combine(
   }
   const pythonpath = checked.pythonpath.map((folder) => resolve(chdir, folder))
   checkTlsBinds(checked)
+  refuseEmbedded(byHand('runtime'), pythonCommand)
   if (checked.spa && Object.keys(checked.static).length === 0)
     throw new SettingsError(
       'bad-value',
-      'spa needs the folder that has the index.html: give it with --static /=./dist',
+      coded(
+        'MONO1044',
+        'spa needs the folder that has the index.html: give it with --static /=./dist',
+      ),
     )
   // To refresh a browser is of no use unless something is reloaded.
   return { ...checked, pythonpath, reload: checked.reload || checked.reloadBrowser }
 }
 
-function byDefault(setting: SettingDefinition): GivenValue {
-  return { raw: setting.default, label: setting.name }
+function originsOf(
+  byHand: (name: string) => GivenValue | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const origins: Record<string, string> = {}
+  for (const setting of table) {
+    const given = byHand(setting.name) ?? fromEnvironment(setting, env)
+    if (given !== undefined) origins[setting.name] = given.label
+  }
+  return origins
+}
+
+function byDefault(setting: SettingDefinition, command: PythonCommand | undefined): GivenValue {
+  const { name: label } = setting
+  if (setting === pythonSetting && command !== undefined) return { raw: command.executable, label }
+  return { raw: setting.default, label }
+}
+
+/** The Python package does not have the embedded Python. */
+function refuseEmbedded(runtime: GivenValue | undefined, command: PythonCommand | undefined): void {
+  if (command === undefined || String(runtime?.raw).toLowerCase() !== 'pyodide') return
+  throw new SettingsError(
+    'bad-value',
+    coded(
+      'MONO1045',
+      `${runtime?.label}: the embedded Python is not part of this package, ` +
+        `which runs applications on ${command.executable}`,
+    ),
+  )
+}
+
+/** The arguments of `monoceros.run`, in the form of a command line before all others. */
+async function argumentsOfRun({ settings }: PythonCommand): Promise<CommandLine> {
+  if (Object.keys(settings).length === 0) return { values: new Map(), notes: [] }
+  const { givenKeys } = await import('./given-keys.ts')
+  return givenKeys(settings, () => 'monoceros.run')
 }
 
 /** An application in TypeScript does not need a file of Gunicorn that happens to be there. */
@@ -274,7 +327,10 @@ function check(setting: SettingDefinition, given: GivenValue, cwd: string): unkn
     const value =
       Array.isArray(error.value) && error.value.length === 1 ? error.value[0] : error.value
     const got = error.namesValue ? '' : `, got ${quoted(value)}`
-    throw new SettingsError('bad-value', `${given.label}: ${error.message}${got}`)
+    throw new SettingsError(
+      'bad-value',
+      coded(codeOfValue(setting), `${given.label}: ${error.message}${got}`),
+    )
   }
 }
 
@@ -299,7 +355,10 @@ function commandVariables(env: Readonly<Record<string, string | undefined>>): Co
   return COMMAND_VARIABLES.map((variable) => {
     const words = splitShellWords(env[variable] ?? '')
     if (words === undefined)
-      throw new SettingsError('bad-arguments', `${variable}: a quote is not closed`)
+      throw new SettingsError(
+        'bad-arguments',
+        coded('MONO1007', `${variable}: a quote is not closed`),
+      )
     const line = parseCommandLine(words, variable)
     // Gunicorn ignores an application there.
     if (variable === 'GUNICORN_CMD_ARGS') line.values.delete('wsgi_app')

@@ -1,6 +1,9 @@
 /** Config files that are an object: JSON, or the default export of a module. */
+
 import { existsSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
+import { coded } from '../messages/coded.ts'
+import { packagePython } from '../process/python-command.ts'
 import { importFailureText, importFile } from '../runtimes/node/import-file.ts'
 import { quoted, SettingsError } from '../settings/settings-error.ts'
 import { type GivenKeys, givenKeys } from './given-keys.ts'
@@ -19,7 +22,7 @@ export async function readObjectConfig(path: string, name: string): Promise<Give
   if (typeof contents !== 'object' || contents === null || Array.isArray(contents)) {
     throw new SettingsError(
       'config-file',
-      `${name}: expected an object of settings, got ${quoted(contents)}`,
+      coded('MONO1107', `${name}: expected an object of settings, got ${quoted(contents)}`),
     )
   }
   return givenKeys(contents as Record<string, unknown>, () => name)
@@ -30,7 +33,10 @@ export function cannotRead(name: string, error?: unknown): SettingsError {
   const code = error instanceof Error && 'code' in error ? error.code : 'ENOENT'
   const reason =
     code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : oneLine(error)
-  return new SettingsError('config-file', `Cannot read config file ${quoted(name)}: ${reason}`)
+  return new SettingsError(
+    'config-file',
+    coded('MONO1104', `Cannot read config file ${quoted(name)}: ${reason}`),
+  )
 }
 
 function readJson(path: string, name: string): unknown {
@@ -43,7 +49,10 @@ function readJson(path: string, name: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new SettingsError('config-file', `${name}: not valid JSON: ${oneLine(error)}`)
+    throw new SettingsError(
+      'config-file',
+      coded('MONO1105', `${name}: not valid JSON: ${oneLine(error)}`),
+    )
   }
 }
 
@@ -54,12 +63,18 @@ async function runModule(path: string, name: string): Promise<unknown> {
     contents = await importFile(path, true)
   } catch (error) {
     const text = await importFailureText(error, path)
-    throw new SettingsError('config-file', `${name} could not be read\n${text}${adviceOn(text)}`)
+    throw new SettingsError(
+      'config-file',
+      coded('MONO1106', `${name} could not be read\n${text}${adviceOn(text)}`),
+    )
   }
   if (!('default' in contents)) {
     throw new SettingsError(
       'config-file',
-      `${name}: no default export; add one, such as "export default { workers: 2 }"`,
+      coded(
+        'MONO1107',
+        `${name}: no default export; add one, such as "export default { workers: 2 }"`,
+      ),
     )
   }
   return contents.default
@@ -68,10 +83,10 @@ async function runModule(path: string, name: string): Promise<unknown> {
 /** The command may be installed for all projects, where a file of one does not find the package. */
 function adviceOn(failure: string): string {
   if (!/Cannot find (?:module|package) 'monoceros'/.test(failure)) return ''
-  return (
-    '\nInstall the package beside the file (npm install monoceros), ' +
-    'or export the settings without defineConfig(): export default { workers: 2 }'
-  )
+  const without = 'xport the settings without defineConfig(): export default { workers: 2 }'
+  // The package of pip has no API in TypeScript.
+  if (packagePython() !== null) return `\nE${without}`
+  return `\nInstall the package beside the file (npm install monoceros), or e${without}`
 }
 
 function oneLine(error: unknown): string {

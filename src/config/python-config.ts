@@ -1,4 +1,5 @@
 /** Settings from a Python configuration. */
+import { coded } from '../messages/coded.ts'
 import { gunicornFacts } from '../settings/gunicorn-facts.ts'
 import { gunicornFact } from '../settings/gunicorn-values.ts'
 import { PythonObject } from '../settings/python-object.ts'
@@ -58,7 +59,7 @@ export function pythonKeys(host: ConfigHost, name: string): PythonKeys {
     if (typeof own !== 'object' || own === null || Array.isArray(own)) {
       throw new SettingsError(
         'config-file',
-        `${place(OWN)}: ${OWN} is not a dictionary of settings`,
+        coded('MONO1107', `${place(OWN)}: ${OWN} is not a dictionary of settings`),
       )
     }
     const { values: more, notes } = givenKeys(

@@ -1,7 +1,10 @@
 /** Reads the config file, whatever its kind. It is loaded only if there is one. */
+
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
+import { coded } from '../messages/coded.ts'
 import { findSystemPython, InterpreterError } from '../runtimes/cpython/interpreter.ts'
+import { loadInstead } from '../runtimes/embedded-package-error.ts'
 import { isPythonConfiguration } from '../settings/python-configuration.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { type ConfigHost, startConfigHost } from './config-host.ts'
@@ -54,8 +57,11 @@ export async function readConfiguration(
     if (/^\.(toml|ya?ml|ini|cfg|xml)$/.test(extname(location))) {
       throw new SettingsError(
         'config-file',
-        `${name}: a config file is a Python file of Gunicorn, ` +
-          'or its name ends in .json, .js, .mjs, .ts or .mts',
+        coded(
+          'MONO1108',
+          `${name}: a config file is a Python file of Gunicorn, ` +
+            'or its name ends in .json, .js, .mjs, .ts or .mts',
+        ),
       )
     }
   }
@@ -93,7 +99,7 @@ async function runPython(
     interpreter = (await findSystemPython(python, chdir, env)).command
   } catch (error) {
     if (!(error instanceof InterpreterError) || runtime !== 'auto' || python !== null) throw error
-    return await embedded()
+    return await loadInstead(error, embedded)
   }
   const { previous } = sources
   return { host: await startConfigHost({ ...run, interpreter, previous }), embedded: false }

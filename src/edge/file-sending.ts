@@ -11,6 +11,7 @@ import { WELL_KNOWN_NAMES } from '../http/field-names.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
+import { PiecePool } from '../spool/piece-pool.ts'
 
 /** Bodies of up to this many bytes are given to the engine at once, with their head. */
 const AT_ONCE = 64 * 1024
@@ -141,15 +142,14 @@ export class FileSending {
     file.use()
     this.#file = file
     let begun = false
-    const transfer = new FileTransfer(file.memory === null ? file : null, segments, this.#memory, {
+    const source = file.memory === null ? file : null
+    const transfer = new FileTransfer(source, segments, PiecePool.of(this.#memory), {
       data: (piece) => {
         const span = PIECE.set(piece, 0, piece.length)
-        if (begun) this.#reply.data(span)
-        else {
-          begun = true
-          this.#reply.start(head, span)
-        }
+        const kept = begun ? this.#reply.data(span) : this.#reply.start(head, span)
+        begun = true
         PIECE.clear()
+        return kept
       },
       finish: () => {
         file.release()
@@ -176,9 +176,10 @@ export class FileSending {
   /** The exchange is over. */
   close(): void {
     const transfer = this.#transfer
-    if (transfer === null || transfer.closed) return
+    if (transfer === null) return
+    const ended = transfer.closed
     transfer.close()
-    if (!transfer.busy) this.#file!.release()
+    if (!ended && !transfer.busy) this.#file!.release()
   }
 }
 

@@ -25,6 +25,12 @@ export class Networks {
   include(address: string): boolean {
     return this.all || (address !== '' && this.#list.check(address, familyOf(address)))
   }
+
+  /** Whether a peer with this address is trusted: it is in the list, or came by a unix socket. */
+  trusts(address: string): boolean {
+    // A client of a unix socket has no address.
+    return address === '' || this.include(address)
+  }
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

@@ -1,5 +1,5 @@
 import type { Span } from '../bytes/span.ts'
-import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import type { LentSocket, Peer, Reply, RequestSink } from '../http/exchange.ts'
 import type { Field, ResponseHead } from '../http/response-head.ts'
 
 /**
@@ -70,6 +70,15 @@ export class RelayedExchange implements Reply, RequestSink {
 
   data(body: Span): boolean {
     return this.reply.data(body)
+  }
+
+  /** Not by itself: a handler that overrides `data` has to see the body. */
+  lend(bytes: number): LentSocket | null {
+    return this.data === RelayedExchange.prototype.data ? (this.reply.lend?.(bytes) ?? null) : null
+  }
+
+  lendingEnded(sent: number): void {
+    this.reply.lendingEnded?.(sent)
   }
 
   finish(): void {

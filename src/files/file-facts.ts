@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
-import { extname } from 'node:path'
-import { contentType } from 'mime-types'
 
 /** A content coding of files that were compressed in advance. */
 export type PrecompressedEncoding = 'br' | 'zstd' | 'gzip'
@@ -11,12 +9,6 @@ export const EXTENSIONS: Readonly<Record<PrecompressedEncoding, string>> = {
   br: '.br',
   zstd: '.zst',
   gzip: '.gz',
-}
-
-/** The value of Content-Type for a file, by its name. Text types get `charset=utf-8`. */
-export function typeOfFile(name: string): string {
-  const extension = extname(name)
-  return (extension !== '' && contentType(extension)) || 'application/octet-stream'
 }
 
 /** The validators of a file (RFC 9110 §8.8). */

@@ -11,20 +11,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../tests/support/wait-for.ts'
-import { FileTransfer, type MemoryPressure } from './file-transfer.ts'
+import { MemoryBudget, UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
+import { PiecePool } from '../spool/piece-pool.ts'
+import { FileTransfer } from './file-transfer.ts'
 import type { Segment } from './range-content.ts'
 
 const KB = 1024
-const SIZE = 2 * KB * KB
+const MB = KB * KB
+const SIZE = 2 * MB
 const content = Buffer.from(Array.from({ length: SIZE }, (_, n) => (n * 7) & 0xff))
 
 interface Given {
   settled?: boolean
-  memory?: MemoryPressure
+  memory?: MemoryBudget
   segments?: readonly Segment[]
 }
 
-function transfer({ settled = true, memory = { pressed: false }, segments }: Given = {}) {
+function transfer({ settled = true, memory = UNLIMITED_MEMORY, segments }: Given = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'monoceros-transfer-'))
   const path = join(folder, 'file')
   writeFileSync(path, content)
@@ -34,20 +37,32 @@ function transfer({ settled = true, memory = { pressed: false }, segments }: Giv
     rmSync(folder, { recursive: true })
   })
   const pieces: Buffer[] = []
+  /** The memory that they came in. */
+  const views: Buffer[] = []
   const seen = { finished: false, failed: '', idle: false }
   const source = { fd, stat: fstatSync(fd, { bigint: true }), settled }
-  const made = new FileTransfer(source, segments ?? [{ start: 0, end: SIZE }], memory, {
-    data: (piece) => void pieces.push(piece),
-    finish: () => {
-      seen.finished = true
+  const made = new FileTransfer(
+    source,
+    segments ?? [{ start: 0, end: SIZE }],
+    PiecePool.of(memory),
+    {
+      data: (piece) => {
+        // Its memory is used again.
+        pieces.push(Buffer.from(piece))
+        views.push(piece)
+        return true
+      },
+      finish: () => {
+        seen.finished = true
+      },
+      failed: (reason) => {
+        seen.failed = reason
+      },
+      idle: () => {
+        seen.idle = true
+      },
     },
-    failed: (reason) => {
-      seen.failed = reason
-    },
-    idle: () => {
-      seen.idle = true
-    },
-  })
+  )
   const given = () => pieces.reduce((sum, piece) => sum + piece.length, 0)
   /** Takes each piece after a time, until the end. */
   const take = async (afterMs: number) => {
@@ -60,7 +75,7 @@ function transfer({ settled = true, memory = { pressed: false }, segments }: Giv
       made.written(pieces[taken]!.length)
     }
   }
-  return { made, fd, pieces, seen, given, take }
+  return { made, fd, pieces, views, seen, given, take }
 }
 
 test('a client that takes nothing holds one piece of 64 KiB', async () => {
@@ -73,7 +88,9 @@ test('a client that takes nothing holds one piece of 64 KiB', async () => {
 })
 
 test('while memory is short, it is 16 KiB', async () => {
-  const { made, given } = transfer({ memory: { pressed: true } })
+  const memory = new MemoryBudget(MB)
+  memory.add(MB / 2)
+  const { made, given } = transfer({ memory })
   made.begin()
   await waitFor('the first piece', () => given() > 0)
   expect([given(), made.busy]).toEqual([16 * KB, false])
@@ -137,4 +154,29 @@ test('a transfer that is closed during a read says when the file may be closed',
   made.close()
   await waitFor('the end of the read', () => seen.idle)
   expect([given(), made.busy, seen.finished, seen.failed]).toEqual([0, false, false, ''])
+})
+
+test('memory is used again only when the client has taken what was in it', async () => {
+  const { made, views, take, pieces, seen } = transfer()
+  made.begin()
+  await take(0)
+  expect(seen.finished).toBe(true)
+  expect(Buffer.concat(pieces).equals(content)).toBe(true)
+  const memories = new Set(views.map(({ buffer }) => buffer))
+  expect(memories.size).toBeLessThan(views.length)
+})
+
+test('memory of pieces that nobody has taken is not used again', async () => {
+  const memory = new MemoryBudget(Number.POSITIVE_INFINITY)
+  const first = transfer({ memory })
+  first.made.begin()
+  await waitFor('the first piece', () => first.given() > 0)
+  first.made.close()
+  const second = transfer({ memory })
+  second.made.begin()
+  await second.take(0)
+  expect(second.seen.finished).toBe(true)
+  const buffers = second.views.map(({ buffer }) => buffer)
+  expect(buffers).not.toContain(first.views[0]!.buffer)
+  expect(first.views[0]!.equals(content.subarray(0, 64 * KB))).toBe(true)
 })

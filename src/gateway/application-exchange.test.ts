@@ -294,7 +294,7 @@ describe('what an application may give or throw', () => {
       throw Object.assign(new Error('no such page\n[CRITICAL] forged'), { status: 404 })
     })
     sink.bodyEnd()
-    expect(said).toEqual(['Answering 404 to "POST /path HTTP/1.1": Error: no such page'])
+    expect(said).toEqual(['Answering 404 to "POST /path HTTP/1.1": Error: no such page [MONO4007]'])
   })
 
   test.each(['then', 'close'])(
@@ -333,7 +333,7 @@ describe('what is not quite right', () => {
     expect(reply.body).toBe('\0\0\0x')
     expect(said).toHaveLength(4)
     expect(said.join('\n')).toMatch(
-      /POST \/path HTTP\/1.1: start_response: Connection is a hop-by-hop header.*: the header is omitted \(.*:\d+:\d+\). This is logged only once; with --strict, it is an error/,
+      /POST \/path HTTP\/1.1: start_response: Connection is a hop-by-hop header.*: the header is omitted \(.*:\d+:\d+\). This is logged only once; with --strict, it is an error \[MONO4005\]/,
     )
   })
 

@@ -1,16 +1,19 @@
+import { owned } from '../bytes/lent-memory.ts'
 import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
 import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { clientOf, type RequestHead } from '../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
+import { coded } from '../messages/coded.ts'
+import { traceNote } from '../observe/trace-note.ts'
 import { KeptPieces } from '../spool/kept-pieces.ts'
 import { Call } from '../wsgi/call.ts'
 import { HintRules } from '../wsgi/early-hints.ts'
 import { failureLine, failureStatus, failureText } from '../wsgi/failure.ts'
 import { type ByteSource, emptyInput, InputError, RequestInput } from '../wsgi/input-stream.ts'
 import type { ResponseSink } from '../wsgi/response-sink.ts'
-import type { ResponseHeaders, WSGIApplication } from '../wsgi/types.ts'
+import type { Bytes, ResponseHeaders, WSGIApplication, WSGIEnvironment } from '../wsgi/types.ts'
 import type { WSGIError } from '../wsgi/wsgi-error.ts'
 import type { ApplicationEnvirons } from './application-environ.ts'
 import type { ApplicationHeads } from './application-heads.ts'
@@ -73,7 +76,7 @@ export class ApplicationExchange
   #paused = false
   #bodyEnded = false
   #bodyError: InputError | null = null
-  #reader: { resolve: (chunk: Buffer | null) => void; reject: (error: Error) => void } | null = null
+  #reader: { resolve: (chunk: Bytes | null) => void; reject: (error: Error) => void } | null = null
 
   // The response's body.
   /** The engine has got all of it. */
@@ -113,7 +116,7 @@ export class ApplicationExchange
     const reader = this.#reader
     if (reader !== null) {
       this.#reader = null
-      reader.resolve(chunk)
+      reader.resolve(owned(chunk) as Bytes)
       return
     }
     this.#pieces.push(chunk)
@@ -178,7 +181,7 @@ export class ApplicationExchange
 
   // ---------------------------------------------------------------- to the input (ByteSource)
 
-  next(): Promise<Buffer | null> {
+  next(): Promise<Bytes | null> {
     const chunk = this.#pieces.shift()
     if (chunk !== undefined) {
       this.#count()
@@ -186,7 +189,7 @@ export class ApplicationExchange
         this.#paused = false
         this.#reply?.resumeBody()
       }
-      return Promise.resolve(chunk)
+      return Promise.resolve(chunk as Bytes)
     }
     if (this.#bodyEnded) return Promise.resolve(null)
     if (this.#bodyError !== null) return Promise.reject(this.#bodyError)
@@ -208,14 +211,19 @@ export class ApplicationExchange
     if (!this.#gateway.isNew(rule)) return
     const place = callerPlace()
     options.log.warning(
-      `${this.#describe()}: ${error.message}: ${instead}${place === null ? '' : ` (${place})`}. ` +
-        'This is logged only once; with --strict, it is an error',
+      coded(
+        'MONO4005',
+        `${this.#describe()}: ${error.message}: ` +
+          `${instead}${place === null ? '' : ` (${place})`}. ` +
+          'This is logged only once; with --strict, it is an error',
+      ),
     )
   }
 
   respond(head: ResponseHead, body: Uint8Array): void {
     this.#response = head
     this.#answered = true
+    this.head.times?.answer(true)
     const bytes = asBuffer(body)
     this.#reply?.respond(head, PIECE.set(bytes, 0, bytes.length))
     PIECE.clear()
@@ -223,6 +231,7 @@ export class ApplicationExchange
 
   start(head: ResponseHead): void {
     this.#response = head
+    this.head.times?.answer(false)
     this.#reply?.start(head)
   }
 
@@ -250,30 +259,39 @@ export class ApplicationExchange
 
   finish(): void {
     this.#answered = true
+    this.head.times?.finish()
     this.holds(0)
     this.#reply?.finish()
   }
 
   failed(error: unknown): void {
+    this.head.times?.finish()
     const status = failureStatus(error)
     const { log } = this.#gateway.options
     if (status < 500) {
       const text = `Answering ${status} to ${this.#quoted()}: ${failureLine(error)}`
-      log.limited('warning', `requests answered ${status}`, text)
-    } else log.error(`Error handling request ${this.#quoted()}\n${failureText(error)}`)
+      log.limited('warning', `requests answered ${status}`, coded('MONO4007', text))
+    } else
+      log.error(
+        coded('MONO4001', `Error handling request ${this.#quoted()}\n${failureText(error)}`),
+      )
     this.#answer(status, status === 503 ? RETRY_SOON : [])
   }
 
   broken(error: unknown): void {
+    this.head.times?.finish()
     this.#gateway.options.log.error(
-      `${this.#quoted()}: the application failed in the middle of its response\n` +
-        `${failureText(error)}`,
+      coded(
+        'MONO4002',
+        `${this.#quoted()}: the application failed in the middle of its response\n` +
+          `${failureText(error)}`,
+      ),
     )
     this.#reply?.abort()
   }
 
   complain(error: unknown): void {
-    this.#gateway.options.log.error(`${this.#quoted()}: ${failureText(error)}`)
+    this.#gateway.options.log.error(coded('MONO4003', `${this.#quoted()}: ${failureText(error)}`))
   }
 
   // ----------------------------------------------------------------
@@ -281,12 +299,17 @@ export class ApplicationExchange
   #run(): void {
     if (this.#call !== null || this.#reply === null || this.#refused) return
     const { app, environs } = this.#gateway
+    this.head.times?.run()
     const bodiless = this.#bodyEnded && this.#received === 0
     const input = bodiless ? emptyInput : new RequestInput(this)
     const environ = environs.make(this, input, (headers) => this.#inform(headers))
     const call = new Call(app, environ, this, this.head.method === 'HEAD')
     this.#call = call
     if (this.#queued >= EARLY_BYTES && !this.#bodyEnded) this.#pause()
+    this.runCall(call, environ)
+  }
+
+  protected runCall(call: Call<ResponseHead>, _environ: WSGIEnvironment): void {
     call.run()
   }
 
@@ -342,7 +365,7 @@ export class ApplicationExchange
   }
 
   #quoted(): string {
-    return quoteText(this.#describe())
+    return quoteText(this.#describe()) + traceNote(this.head.trace)
   }
 }
 

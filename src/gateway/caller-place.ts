@@ -1,5 +1,8 @@
-/** Where this server's own code is. */
-const OWN_CODE = new URL('..', import.meta.url)
+import { fileURLToPath } from 'node:url'
+import { ownCode } from '../own-files/own-files.ts'
+
+/** Where this server's own code is, as stacks name it. In a bundle it cannot be told apart. */
+const OWN_CODE = ownCode === null ? [] : [ownCode, fileURLToPath(ownCode)]
 
 /**
  * Where the application calls the server at this moment, such as `/srv/app.ts:12:3`; null if the
@@ -14,8 +17,7 @@ export function callerPlace(): string | null {
   for (const line of String(holder.stack).split('\n').slice(1)) {
     const place = /(?:\(|at )((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?$/.exec(line)?.[1]
     if (place === undefined) continue
-    if (!place.startsWith(OWN_CODE.href) && !place.startsWith(OWN_CODE.pathname))
-      return place.replace(/^file:\/\//, '')
+    if (!OWN_CODE.some((own) => place.startsWith(own))) return place.replace(/^file:\/\//, '')
   }
   return null
 }

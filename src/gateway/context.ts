@@ -1,4 +1,5 @@
 import type { ResponseBlocks } from '../field-block/response-block.ts'
+import type { Coded } from '../messages/coded.ts'
 import type { RequestEvents } from '../observe/request-events.ts'
 import type { Runtime } from '../runtimes/runtime.ts'
 import type { MemoryBudget } from '../spool/memory-budget.ts'
@@ -30,15 +31,15 @@ export interface GatewayOptions extends GatewayBasics {
 
 /** The error log. */
 export interface GatewayLog {
-  error(text: string): void
-  warning(text: string): void
+  error(text: Coded): void
+  warning(text: Coded): void
   /**
    * For what a client can cause at will: only some of each kind are written, the others are counted
    * (see `LogLimiter`).
    *
    * @param kind what such entries are about, in the plural: `requests answered 503`
    */
-  limited(level: 'warning' | 'error', kind: string, text: string): void
+  limited(level: 'warning' | 'error', kind: string, text: Coded): void
 }
 
 /** What all exchanges of a gateway share. */

@@ -12,17 +12,25 @@ const HEADER = { clientAddress: '192.0.2.7', clientPort: 4711, secure: false }
 
 const PYTHON = `
 import json, marshal, struct, sys
+sys.path.insert(0, "python")
+from monoceros.environ import SHARED, read_environ
+bases = {}
 data = sys.stdin.buffer.read()
 at = 0
 while at < len(data):
     (size,) = struct.unpack_from("<I", data, at)
-    value = marshal.loads(data[at + 4 : at + 4 + size])
+    payload = data[at : at + 4 + size]
     at += 4 + size
+    if payload[4] == SHARED:
+        value = read_environ({}, bases, 0, payload, 0, len(payload), None)
+        del value["wsgi.input"]
+    else:
+        value = marshal.loads(payload[4:])
     assert type(value) in (dict, str)
     print(json.dumps(value))
 `
 
-/** What Python's marshal.loads makes of each. */
+/** What a worker makes of each: of an environ, or of a marshalled value. */
 function loads(all: readonly Uint8Array[]): unknown[] {
   const input = Buffer.concat(
     all.flatMap((one) => {

@@ -12,18 +12,17 @@ import {
   encodePair,
   encodeString,
   endDict,
+  SMALL_TUPLE,
   writeBytes,
   writeEncoded,
+  writeNone,
 } from './marshal.ts'
 import { sslVariablesOf } from './ssl-variables.ts'
 
-const PATH_INFO = encodeString('PATH_INFO')
-const QUERY_STRING = encodeString('QUERY_STRING')
-const RAW_URI = encodeString('RAW_URI')
-const REQUEST_URI = encodeString('REQUEST_URI')
 const HTTP_HOST = encodeString('HTTP_HOST')
 const REQUEST_METHOD = encodeString('REQUEST_METHOD')
 const CONTENT_LENGTH_KEY = encodeString('CONTENT_LENGTH')
+const NOTHING = Buffer.alloc(0)
 const USUAL_PROTOCOL = 'HTTP/1.1'
 const SCHEME_HTTPS = Buffer.concat([
   encodePair('wsgi.url_scheme', 'https'),
@@ -35,6 +34,44 @@ const METHODS = new Map(
     encodePair('REQUEST_METHOD', method),
   ]),
 )
+
+/** The first byte of an environ in two parts; see docs/reference/frames.md. */
+const SHARED = 0x53 // 'S'
+/** Fields whose values many requests of a client have, and many clients. */
+const SHARED_NAMES: ReadonlySet<string> = new Set([
+  'host',
+  'connection',
+  'accept',
+  'accept-charset',
+  'accept-encoding',
+  'accept-language',
+  'cache-control',
+  'dnt',
+  'origin',
+  'pragma',
+  'priority',
+  'sec-ch-ua',
+  'sec-ch-ua-mobile',
+  'sec-ch-ua-platform',
+  'sec-fetch-dest',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'sec-fetch-user',
+  'sec-gpc',
+  'te',
+  'upgrade-insecure-requests',
+  'user-agent',
+  'via',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-requested-with',
+])
+/** The same, by {@link FieldName.id}. */
+const IS_SHARED = Uint8Array.from(WELL_KNOWN_NAMES, (name) => (SHARED_NAMES.has(name) ? 1 : 0))
+/** Longer values are not shared, nor is anything after so many bytes. */
+const SHARED_VALUE = 255
+const SHARED_BYTES = 1024
 
 /** Bytes for all that does not depend on the request's size: keys, short values, marshal's own. */
 const FIXED = 1024
@@ -69,9 +106,17 @@ export class EnvironWriter {
   readonly #pathInfo: PathInfo
   /** Points at the bytes that are written next. Empty between two environs. */
   readonly #source = new Span()
-  /** The number of the last environ with a well-known name, by {@link FieldName.id}. */
+  /** The number of the last environ with a well-known name, by {@link FieldName.id} … */
   readonly #seen = new Uint32Array(WELL_KNOWN_NAMES.length)
+  /** … of the last one that had it more than once … */
+  readonly #repeated = new Uint32Array(WELL_KNOWN_NAMES.length)
+  /** … and of the last one in which such a name has been come to. */
+  readonly #joined = new Uint32Array(WELL_KNOWN_NAMES.length)
   #number = 0
+  /** The places of fields that are not shared, and how many there are. */
+  #others: number[] = []
+  #otherCount = 0
+  #places: Map<string, number[]> | null = null
 
   /** @param rootPath what `SCRIPT_NAME` is: `''`, or a path such as `/shop` */
   constructor(rootPath: string) {
@@ -98,86 +143,144 @@ export class EnvironWriter {
   }
 
   /**
-   * Writes the environ of a request, without what is as in {@link usualEnviron}, as a marshalled
-   * dict of str to str.
+   * Writes the environ of a request, without what is as in {@link usualEnviron}, in two parts: what
+   * many requests share, which a worker reads once, and the rest.
    *
    * @returns where it ends
    */
   write(facts: EnvironFacts, out: Buffer, start: number): number {
     const { head, peer } = facts
-    const bytes = head.bytes
     const source = this.#source
-    let at = beginDict(out, start)
-    if (head.method !== 'GET') {
-      const method = METHODS.get(head.method)
-      at =
-        method !== undefined
-          ? writeEncoded(out, at, method)
-          : writeEncoded(out, writeEncoded(out, at, REQUEST_METHOD), encodeString(head.method))
-    }
-    if (head.scriptName !== null)
-      at = writeEncoded(out, at, encodePair('SCRIPT_NAME', head.scriptName))
-    at = writeEncoded(out, at, PATH_INFO)
-    at = writeBytes(out, at, this.#pathInfo.of(head))
-    if (head.queryStart !== head.queryEnd) {
-      at = writeEncoded(out, at, QUERY_STRING)
-      at = writeBytes(out, at, source.set(bytes, head.queryStart, head.queryEnd))
-    }
-    at = writeEncoded(out, at, RAW_URI)
-    source.set(bytes, head.targetStart, head.targetEnd)
-    at = writeBytes(out, at, source)
-    at = writeEncoded(out, at, REQUEST_URI)
-    at = writeBytes(out, at, source)
+    const part = (peer.environPart as PeerPart | null) ?? encodePeer(facts)
+    out[start] = SHARED
+    let at = beginDict(out, start + 3)
+    const method = head.method === 'GET' ? undefined : METHODS.get(head.method)
+    if (method !== undefined) at = writeEncoded(out, at, method)
     if (head.protocol !== USUAL_PROTOCOL) at = writeEncoded(out, at, encodeProtocol(head.protocol))
     if (head.secure) at = writeEncoded(out, at, SCHEME_HTTPS)
-    at = writeEncoded(out, at, (peer.environPart as Uint8Array | null) ?? encodePeer(facts))
-    at = this.#writeFields(facts, out, at)
+    at = writeEncoded(out, at, part.shared)
+    at = this.#writeShared(facts, out, at, start + 3 + SHARED_BYTES)
+    at = endDict(out, at)
+    out[start + 1] = (at - start - 3) & 0xff
+    out[start + 2] = (at - start - 3) >>> 8
+
+    const { bytes } = head
+    out[at] = SMALL_TUPLE
+    out[at + 1] = 5
+    const target = at + 2
+    at = writeBytes(out, target, source.set(bytes, head.targetStart, head.targetEnd))
+    at = writeEncoded(out, at, part.port)
+    const path = this.#pathInfo.of(head)
+    at = isTarget(head, path) ? writeNone(out, at) : writeBytes(out, at, path)
+    if (head.queryStart === head.queryEnd) at = writeNone(out, at)
+    else at = writeBytes(out, at, source.set(bytes, head.queryStart, head.queryEnd))
+    const others = at
+    at = beginDict(out, others)
+    if (head.method !== 'GET' && method === undefined)
+      at = writeEncoded(out, writeEncoded(out, at, REQUEST_METHOD), encodeString(head.method))
+    if (head.scriptName !== null)
+      at = writeEncoded(out, at, encodePair('SCRIPT_NAME', head.scriptName))
+    at = writeEncoded(out, at, part.rest)
+    at = this.#writeOthers(facts, out, at)
     source.clear()
-    return endDict(out, at)
+    return at === others + 1 ? writeNone(out, others) : endDict(out, at)
   }
 
-  #writeFields(facts: EnvironFacts, out: Buffer, start: number): number {
+  /** Writes fields that requests share, up to `limit`, and notes the others. */
+  #writeShared(facts: EnvironFacts, out: Buffer, start: number, limit: number): number {
     const { head } = facts
-    const { bytes, fields, names, fieldCount } = head
-    const source = this.#source
+    const { fields, names, fieldCount } = head
     if (++this.#number > 0xffffffff) {
       // After half a day at full speed: an old number must not pass for this one.
       this.#seen.fill(0)
+      this.#repeated.fill(0)
+      this.#joined.fill(0)
       this.#number = 1
     }
     const number = this.#number
+    this.#findRepeated(head)
     const places = fieldCount > MANY_FIELDS ? placesByName(head) : null
+    this.#places = places
+    let others = 0
     let at = start
     for (let i = 0; i < fieldCount; i++) {
       const name = names[i]
       const id = name.id
+      let shared = false
       if (id >= 0) {
-        if (this.#seen[id] === number) continue // joined with the first of its name below
-        this.#seen[id] = number
+        if (this.#repeated[id] === number) {
+          if (this.#joined[id] === number) continue // joined with the first of its name
+          this.#joined[id] = number
+        }
         if (id === TRANSFER_ENCODING && facts.readLength >= 0) continue
         if (isHidden(name, head)) continue
+        shared = IS_SHARED[id] === 1 && at < limit
       } else if ((places === null ? indexOfName(names, name, 0) : places.get(name.lower)![0]) < i) {
         continue
       }
-      name.environKey ??= encodeString(environKey(name.lower))
-      at = writeEncoded(out, at, name.environKey)
-      const valueStart = fields[i * 4 + 2]
-      const valueEnd = fields[i * 4 + 3]
-      const all = places === null ? placesOf(names, name, i) : places.get(name.lower)!
-      if (all === null || all.length === 1) source.set(bytes, valueStart, valueEnd)
-      else joinValues(head, all, source)
-      at = writeBytes(out, at, source)
+      if (
+        shared &&
+        fields[i * 4 + 3] - fields[i * 4 + 2] <= SHARED_VALUE &&
+        places === null &&
+        this.#repeated[id] !== number
+      )
+        at = this.#writeField(head, i, out, at)
+      else this.#others[others++] = i
     }
+    this.#otherCount = others
+    return at
+  }
+
+  /** Notes which well-known names come more than once: comparing each with all others is slower. */
+  #findRepeated({ names, fieldCount }: RequestHead): void {
+    const number = this.#number
+    for (let i = 0; i < fieldCount; i++) {
+      const { id } = names[i]
+      if (id < 0) continue
+      if (this.#seen[id] === number) this.#repeated[id] = number
+      else this.#seen[id] = number
+    }
+  }
+
+  #writeOthers(facts: EnvironFacts, out: Buffer, start: number): number {
+    const { head } = facts
+    let at = start
+    for (let k = 0; k < this.#otherCount; k++) at = this.#writeField(head, this.#others[k], out, at)
+    if (this.#otherCount > MANY_FIELDS) this.#others = []
+    this.#places = null
     if (facts.readLength >= 0) {
       at = writeEncoded(out, at, CONTENT_LENGTH_KEY)
       at = writeEncoded(out, at, encodeString(String(facts.readLength)))
     }
     if (head.hasAuthority) {
       at = writeEncoded(out, at, HTTP_HOST)
-      at = writeBytes(out, at, source.set(bytes, head.authorityStart, head.authorityEnd))
+      at = writeBytes(out, at, this.#source.set(head.bytes, head.authorityStart, head.authorityEnd))
     }
     return at
   }
+
+  /** Writes the field at `i`, joined with those of the same name that follow. */
+  #writeField(head: RequestHead, i: number, out: Buffer, start: number): number {
+    const { bytes, fields, names } = head
+    const source = this.#source
+    const name = names[i]
+    name.environKey ??= encodeString(environKey(name.lower))
+    const at = writeEncoded(out, start, name.environKey)
+    const places = this.#places
+    const once = name.id >= 0 && this.#repeated[name.id] !== this.#number
+    const all = once ? null : places === null ? placesOf(names, name, i) : places.get(name.lower)!
+    if (all === null || all.length === 1) source.set(bytes, fields[i * 4 + 2], fields[i * 4 + 3])
+    else joinValues(head, all, source)
+    return writeBytes(out, at, source)
+  }
+}
+
+/** Whether these bytes of a path are the whole target, too. */
+function isTarget({ bytes, targetStart, targetEnd }: RequestHead, path: Span): boolean {
+  const length = targetEnd - targetStart
+  if (path.length !== length) return false
+  if (path.bytes === bytes && path.start === targetStart) return true
+  return bytes.compare(path.bytes, path.start, path.end, targetStart, targetEnd) === 0
 }
 
 /**
@@ -231,17 +334,35 @@ function placesByName(head: RequestHead): Map<string, number[]> {
   return byName
 }
 
-/** The part of an environ that describes the connection. */
-function encodePeer(facts: EnvironFacts): Buffer {
+/** What describes the connection. */
+interface PeerPart {
+  /** Pairs that other connections of the client have as well. */
+  readonly shared: Buffer
+  /** The value of `REMOTE_PORT`. */
+  readonly port: Buffer
+  /** The other pairs. */
+  readonly rest: Buffer
+}
+
+function encodePeer(facts: EnvironFacts): PeerPart {
   const variables = peerVariables(facts)
-  const part = Buffer.concat([
+  const pairs: readonly (readonly [string, string])[] = [
+    ...Object.entries(variables.proxied),
+    ...variables.ssl,
+  ]
+  const place = Buffer.concat([
     encodePair('SERVER_NAME', variables.serverName),
     encodePair('SERVER_PORT', variables.serverPort),
     encodePair('REMOTE_ADDR', variables.remoteAddress),
-    encodePair('REMOTE_PORT', variables.remotePort),
-    ...Object.entries(variables.proxied).map(([key, value]) => encodePair(key, value)),
-    ...variables.ssl.map(([name, value]) => encodePair(name, value)),
   ])
+  const rest = Buffer.concat(pairs.map(([name, value]) => encodePair(name, value)))
+  // On a unix socket the name is what the client says.
+  const short = place.length <= SHARED_BYTES
+  const part = {
+    shared: short ? place : NOTHING,
+    port: encodeString(variables.remotePort),
+    rest: short ? rest : Buffer.concat([place, rest]),
+  }
   if (variables.constant) facts.peer.environPart = part
   return part
 }
@@ -249,7 +370,7 @@ function encodePeer(facts: EnvironFacts): Buffer {
 /** An upper bound of the bytes for what is said of a client's certificate. */
 function sslBound(peer: Peer): number {
   const { environPart } = peer
-  if (environPart !== null) return (environPart as Uint8Array).length
+  if (environPart !== null) return (environPart as PeerPart).rest.length
   const variables = sslVariablesOf(peer)
   return variables.reduce((sum, [name, value]) => sum + 2 * (name.length + value.length) + 10, 0)
 }

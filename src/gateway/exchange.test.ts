@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -68,6 +69,11 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
       said.push(`data ${body.latin1()}`)
       return false
     },
+    lend: (bytes) => {
+      said.push(`lend ${bytes}`)
+      return LENT
+    },
+    lendingEnded: (bytes) => said.push(`lent ${bytes}`),
     finish: () => {
       said.push('finish')
       close(true)
@@ -134,6 +140,7 @@ function begin(text: string, options: Partial<GatewayOptions> = {}) {
   }
 }
 
+const LENT = { socket: {} as Socket, before: 'head' }
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const post = (length: number) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
 const chunked = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
@@ -144,6 +151,41 @@ describe('an exchange', () => {
     exchange.sink.bodyEnd()
     exchange.respond('200 OK\r\nX: y\r\n', 'hello', true)
     expect(exchange.said).toEqual(['submit', 'respond 200 hello'])
+  })
+
+  it('lends the socket for what the worker holds, and counts that', () => {
+    const memory = new MemoryBudget(1000)
+    const exchange = begin(get, { memory })
+    exchange.sink.bodyEnd()
+    exchange.respond('200 OK\r\nContent-Length: 400\r\n', null, false)
+    expect(exchange.task.offered!(400, 400)).toBe(LENT)
+    expect(memory.held).toBe(400)
+    exchange.task.sent!(400)
+    expect(memory.held).toBe(0)
+    exchange.task.responseEnd(false)
+    expect(exchange.said).toEqual(['submit', 'start 200', 'lend 400', 'lent 400', 'finish'])
+  })
+
+  it('lends nothing while memory is short', () => {
+    const memory = new MemoryBudget(1000)
+    memory.add(500)
+    const exchange = begin(get, { memory })
+    exchange.sink.bodyEnd()
+    exchange.respond('200 OK\r\nContent-Length: 400\r\n', null, false)
+    expect(exchange.task.offered!(400, 400)).toBeNull()
+    expect(memory.held).toBe(500)
+    exchange.close(false)
+  })
+
+  it('counts nothing for a client that left while its socket was lent', () => {
+    const memory = new MemoryBudget(1000)
+    const exchange = begin(get, { memory })
+    exchange.sink.bodyEnd()
+    exchange.respond('200 OK\r\nContent-Length: 400\r\n', null, false)
+    exchange.task.offered!(400, 400)
+    exchange.close(false)
+    expect(memory.held).toBe(0)
+    expect(exchange.said.at(-1)).toBe('cancel')
   })
 
   it('is refused as soon as a chunked body is over the limit', () => {
@@ -299,7 +341,17 @@ describe('an exchange', () => {
     exchange.sink.bodyEnd()
     expect(exchange.respond('200 OK\r\nX: a\nb\r\n', 'x', false)).toBe(REFUSED)
     expect(exchange.said).toEqual(['submit', 'refuse 500'])
-    expect(exchange.logged.join()).toContain('0x0a')
+    expect(exchange.logged.join()).toMatch(/^Invalid response head for .*0x0a.* \[MONO4008\]$/)
+  })
+
+  it('drops early hints that break a rule, and answers', () => {
+    const exchange = begin(get)
+    exchange.sink.bodyEnd()
+    const lines = Buffer.from('Link: a\nb\r\n')
+    exchange.task.earlyHints(new Span().lend(lines, 0, lines.length, 0))
+    exchange.respond('200 OK\r\n', 'x', true)
+    expect(exchange.said).toEqual(['submit', 'respond 200 x'])
+    expect(exchange.logged.join()).toMatch(/^Dropping invalid early hints of .* \[MONO4009\]$/)
   })
 
   it('answers, or breaks off, what the runtime could not finish', () => {
@@ -316,6 +368,7 @@ describe('an exchange', () => {
         expect(exchange.news()).toEqual([
           started ? 'abort' : end === 'lost' ? 'refuse 502' : 'refuse 500',
         ])
+        if (end === 'lost') expect(exchange.logged.join()).toMatch(/it is gone \[MONO4012\]$/)
       }
     }
   })

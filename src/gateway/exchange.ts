@@ -1,10 +1,13 @@
 import { quoteText } from '../bytes/quoted.ts'
 import { Span } from '../bytes/span.ts'
 import { parseFieldLines, ResponseBlockError } from '../field-block/response-block.ts'
-import type { Peer, Reply, RequestSink } from '../http/exchange.ts'
+import type { LentSocket, Peer, Reply, RequestSink } from '../http/exchange.ts'
 import { clientOf, type RequestHead } from '../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../http/response-head.ts'
 import { RETRY_SOON } from '../http/small-answer.ts'
+import { coded } from '../messages/coded.ts'
+import type { RequestTimes } from '../observe/request-times.ts'
+import { traceNote } from '../observe/trace-note.ts'
 import {
   type FileReference,
   type HeadOutcome,
@@ -16,6 +19,7 @@ import {
   type TaskHandle,
 } from '../runtimes/runtime.ts'
 import { isBodiless } from '../semantics/bodiless.ts'
+import { PiecePool } from '../spool/piece-pool.ts'
 import { RequestBody } from '../spool/request-body.ts'
 import { ResponseSpool } from '../spool/response-spool.ts'
 import { NoSpaceError } from '../spool/spool.ts'
@@ -24,6 +28,9 @@ import type { GatewayContext } from './context.ts'
 import type { EnvironFacts } from './environ-facts.ts'
 import { FileSender } from './file-sender.ts'
 import type { WaitingResponse } from './slow-readers.ts'
+
+/** The codes of requests that no worker could answer, by their status. */
+const LOST = { 502: 'MONO4012', 503: 'MONO4013', 504: 'MONO4014' } as const
 
 const NO_BODY: TaskBody = { kind: 'whole', chunks: [], length: 0 }
 const STREAMED: TaskBody = { kind: 'stream' }
@@ -49,6 +56,7 @@ const ABANDONED_MS = 1000
 export class Exchange implements RequestSink, Task, EnvironFacts, WaitingResponse {
   readonly head: RequestHead
   readonly peer: Peer
+  readonly times: RequestTimes | null
   readLength = -1
   body: TaskBody = NO_BODY
   abandonedAt = Number.POSITIVE_INFINITY
@@ -79,6 +87,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#gateway = gateway
     this.head = head
     this.peer = clientOf(head, reply)
+    this.times = head.times
     this.#reply = reply
   }
 
@@ -88,7 +97,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     if (!this.head.hasBody) return
     const { requestBuffering, spool, memory } = this.#gateway.options
     if (requestBuffering) {
-      this.#stored = new RequestBody(spool)
+      this.#stored = new RequestBody(spool, Math.max(0, this.head.contentLength))
       this.#reply!.wantBody()
     } else {
       this.body = STREAMED
@@ -197,7 +206,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     } catch (error) {
       if (!(error instanceof ResponseBlockError)) throw error
       const text = `Dropping invalid early hints of ${this.#quoted()}: ${error.message}`
-      this.#gateway.options.log.limited('error', 'invalid early hints', text)
+      this.#gateway.options.log.limited('error', 'invalid early hints', coded('MONO4009', text))
     }
   }
 
@@ -210,12 +219,13 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     } catch (error) {
       if (!(error instanceof ResponseBlockError)) throw error
       const text = `Invalid response head for ${this.#quoted()}: ${error.message}`
-      this.#gateway.options.log.limited('error', 'invalid response heads', text)
+      this.#gateway.options.log.limited('error', 'invalid response heads', coded('MONO4008', text))
       this.#handle = null
       this.#answer(500, [])
       return REFUSED
     }
     this.#response = head
+    this.times?.answer(ended)
     if (ended) {
       this.#handle = null
       return reply.respond(head, body) ? KEPT : TAKEN
@@ -239,9 +249,24 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     this.#heldByRuntime = bytes
   }
 
+  offered(bytes: number, held: number): LentSocket | null {
+    const reply = this.#reply
+    // What is held in this process can be bounded and spooled; what a worker holds cannot.
+    if (reply === null || this.#spool !== null || this.#gateway.options.memory.pressed) return null
+    const lent = reply.lend?.(bytes) ?? null
+    if (lent !== null) this.held(held)
+    return lent
+  }
+
+  sent(bytes: number): void {
+    this.held(0)
+    this.#reply?.lendingEnded?.(bytes)
+  }
+
   responseEnd(broken: boolean): void {
     this.held(0)
     this.#handle = null
+    this.times?.finish()
     if (this.#spool !== null) this.#spool.end(broken)
     else this.#endReply(broken)
   }
@@ -305,7 +330,9 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
       grant: (bytes: number) => this.#handle?.grant(bytes),
       stuck: () => slowReaders.watch(this),
       trouble: (error: Error) =>
-        options.log.error(`Cannot spool the response to ${this.#quoted()}: ${error.message}`),
+        options.log.error(
+          coded('MONO4034', `Cannot spool the response to ${this.#quoted()}: ${error.message}`),
+        ),
     }
     const spool = new ResponseSpool(options.spool, slowReaders.ahead, ends, unsent)
     const { contentLength } = this.#response!
@@ -318,6 +345,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   responseFile(reference: FileReference): void {
     this.#handle = null
+    this.times?.finish()
     // It was for a body that the application itself would send.
     this.#spool?.discard()
     this.#spool = null
@@ -326,15 +354,20 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
     const { status } = this.#response!
     const discard = this.head.method === 'HEAD' || isBodiless(status)
     if (discard) return reply.finish()
-    this.#file = new FileSender(reference, this.#gateway.options.memory, {
+    this.#file = new FileSender(reference, PiecePool.of(this.#gateway.options.memory), {
       data: (chunk) => {
-        this.#reply?.data(PIECE.set(chunk, 0, chunk.length))
+        const kept = this.#reply?.data(PIECE.set(chunk, 0, chunk.length)) ?? false
         PIECE.clear()
+        return kept
       },
       finish: () => this.#reply?.finish(),
       failed: (reason) => {
         const text = `Cannot send the file for ${this.#quoted()}: ${reason}`
-        this.#gateway.options.log.limited('error', 'files that could not be sent', text)
+        this.#gateway.options.log.limited(
+          'error',
+          'files that could not be sent',
+          coded('MONO4043', text),
+        )
         this.#reply?.abort()
       },
     })
@@ -343,14 +376,20 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
 
   failed(traceback: string): void {
     this.#handle = null
-    this.#gateway.options.log.error(`Error handling request ${this.#quoted()}\n${traceback}`)
+    this.times?.finish()
+    this.#gateway.options.log.error(
+      coded('MONO4001', `Error handling request ${this.#quoted()}\n${traceback}`),
+    )
     this.#answer(500, [])
   }
 
   lost(status: 502 | 503 | 504, reason: string): void {
     this.#handle = null
     this.held(0)
-    const text = `Answering ${status} to ${this.#quoted()}: ${reason}`
+    this.times?.finish()
+    const { requestLost } = this.#gateway.options.events
+    if (requestLost.hasListeners) requestLost.publish({ status })
+    const text = coded(LOST[status], `Answering ${status} to ${this.#quoted()}: ${reason}`)
     // Clients can cause any number of 503, but not of 502 (a worker ended) and 504 (a timeout).
     if (status === 503) this.#gateway.options.log.limited('error', 'requests answered 503', text)
     else this.#gateway.options.log.error(text)
@@ -376,6 +415,7 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   }
 
   #submit(): void {
+    this.times?.queue()
     this.#handle = this.#gateway.runtime.submit(this)
   }
 
@@ -394,6 +434,6 @@ export class Exchange implements RequestSink, Task, EnvironFacts, WaitingRespons
   }
 
   #quoted(): string {
-    return quoteText(this.describe())
+    return quoteText(this.describe()) + traceNote(this.head.trace)
   }
 }

@@ -7,6 +7,8 @@ import { Span } from '../bytes/span.ts'
 
 export const DICT = 0x7b // '{', ended by NULL
 export const NULL = 0x30 // '0'
+export const NONE = 0x4e // 'N'
+export const SMALL_TUPLE = 0x29 // ')': u8 count
 export const SHORT_ASCII = 0x7a // 'z': u8 length
 export const ASCII = 0x61 // 'a': u32 length
 export const UNICODE = 0x75 // 'u': u32 length in bytes, UTF-8
@@ -31,6 +33,12 @@ export function encodeString(text: string): Buffer {
   const out = Buffer.alloc(source.length * 2 + 5)
   const end = writeBytes(out, 0, new Span().set(source, 0, source.length))
   return Buffer.from(out.subarray(0, end))
+}
+
+/** Writes None. */
+export function writeNone(out: Buffer, at: number): number {
+  out[at] = NONE
+  return at + 1
 }
 
 /** A key and its value, both str, as bytes that can be copied into a dict. */

@@ -55,10 +55,28 @@ export interface HeaderGate {
 }
 
 /**
+ * What a connection speaks: a version of HTTP, or nothing yet (a handshake of TLS, a header of the
+ * PROXY protocol, a first line that decides between versions).
+ */
+export type ConnectionKind = 'http1' | 'http2' | 'opening'
+
+/** A request that has arrived and is not answered, for whoever asks the running server. */
+export interface RequestInProgress {
+  /** See `RequestHead.requestLine`. */
+  readonly requestLine: string
+  /** Since its head was complete, in seconds; a quarter of a second is as exact as it is. */
+  readonly seconds: number
+  /** All of the answer was given; only the client is waited for. */
+  readonly answered: boolean
+}
+
+/**
  * A client's connection, as the server sees it. It registers itself with the `deadlines` and the
  * `idle` list of its context, and calls `closed` when it is gone.
  */
 export interface Connection extends Receiver, IdleMember<Connection> {
+  /** What it speaks, for metrics. */
+  readonly kind: ConnectionKind
   /** Its place among the connections of the server, which writes it; -1 at first. */
   serverPlace: number
   /** No request is being read or answered, so closing it loses nothing. */
@@ -77,6 +95,8 @@ export interface Connection extends Receiver, IdleMember<Connection> {
    * progress since the last call, which was at least a second ago.
    */
   relieve(): void
+  /** Its requests at this moment. */
+  inProgress(): readonly RequestInProgress[]
 }
 
 /** What all connections of a server share. */

@@ -1,9 +1,10 @@
 import type { Span } from '../bytes/span.ts'
+import type { LentSocket } from '../transport/lent-socket.ts'
 import type { Peer } from './peer.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Field, ResponseHead } from './response-head.ts'
 
-export type { Peer }
+export type { LentSocket, Peer }
 
 /**
  * What answers requests. The engine calls it once per request with the parsed head and a
@@ -19,7 +20,10 @@ export type RequestHandler = (head: RequestHead, reply: Reply) => RequestSink
 export interface RequestSink {
   /** The engine is ready for the answer. Nothing else is called before this. */
   begin(): void
-  /** A piece of the body: a view that stays valid and is never written to again. */
+  /**
+   * A piece of the body. It may be lent: who keeps it for longer than the call calls `owned`
+   * (`bytes/lent-memory.ts`) first. If it is not, it stays valid and is never written to again.
+   */
   bodyData(chunk: Buffer): void
   /** The body is complete (called for every request that gets that far, with or without a body). */
   bodyEnd(): void
@@ -81,6 +85,18 @@ export interface Reply {
    * cheaper
    */
   data(body: Span): boolean
+  /**
+   * Lends the connection's socket to another process, which writes the next bytes of the body to
+   * it. Until {@link lendingEnded}, the reply may only be aborted. Absent where that is never
+   * possible.
+   *
+   * @param bytes how many
+   * @returns null if that is not possible: something else would have to happen to these bytes, such
+   * as encryption, or others wait to be sent before them
+   */
+  lend?(bytes: number): LentSocket | null
+  /** The socket has been given back, after that many bytes of `before` and the body. */
+  lendingEnded?(sent: number): void
   /**
    * Ends the response. If fewer bytes were given than declared, the connection is closed instead,
    * because the client must see that the response is incomplete.

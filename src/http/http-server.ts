@@ -5,9 +5,11 @@ import { proxyHeaderOf } from '../transport/proxy-protocol/proxy-header.ts'
 import type {
   Connection,
   ConnectionContext,
+  ConnectionKind,
   GateHost,
   HeaderGate,
   Protocol,
+  RequestInProgress,
   SecureGate,
 } from './connection.ts'
 import type { ConnectionsPerAddress } from './connections-per-address.ts'
@@ -276,6 +278,30 @@ export class HttpServer {
   /** How many connections there are. */
   get connections(): number {
     return this.#connections.size
+  }
+
+  /** How many connections have been accepted, those that were turned away included. */
+  get accepted(): number {
+    return this.#accepted
+  }
+
+  /** The connections at this moment, by what they speak and whether they wait for a request. */
+  census(): Record<ConnectionKind, { idle: number; active: number }> {
+    const counts = {
+      http1: { idle: 0, active: 0 },
+      http2: { idle: 0, active: 0 },
+      opening: { idle: 0, active: 0 },
+    }
+    for (const connection of this.#connections)
+      counts[connection.kind][connection.idle ? 'idle' : 'active']++
+    return counts
+  }
+
+  /** The requests that have arrived and are not answered. */
+  inProgress(): RequestInProgress[] {
+    const requests: RequestInProgress[] = []
+    for (const connection of this.#connections) requests.push(...connection.inProgress())
+    return requests
   }
 
   get maxConnections(): number {

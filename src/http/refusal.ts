@@ -5,6 +5,8 @@ export interface Refusal {
   readonly peer: Peer
   readonly status: number
   readonly reason: string
+  /** A name for the reason, for metrics: one of a few. Those of an `HttpError` are such names. */
+  readonly code: string
   /**
    * The request line as it was sent, a character a byte; up to 128 bytes of one that is not whole.
    * '' if nothing of it came.

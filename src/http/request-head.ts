@@ -1,3 +1,5 @@
+import type { RequestTimes } from '../observe/request-times.ts'
+import type { RequestTrace } from '../observe/request-trace.ts'
 import type { FieldName } from './field-names.ts'
 import type { Peer } from './peer.ts'
 
@@ -81,6 +83,13 @@ export interface RequestHead {
    * request, `''` or a path such as `/shop`. Null if no proxy says it.
    */
   scriptName: string | null
+  /** Its place in a trace (`edge/tracing/`, which sets it); null without traces. */
+  trace: RequestTrace | null
+  /**
+   * When its parts began (`edge/measure/` or `edge/observation/`, which sets it); null if nobody
+   * measures.
+   */
+  times: RequestTimes | null
   /** A body follows. Its length is known if `contentLength` is not -1. */
   readonly hasBody: boolean
   /** The declared length of the body in bytes, or -1. */

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { RawConnection } from '../../tests/support/raw-client.ts'
 import { Span } from '../bytes/span.ts'
 import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
-import type { Connection, ConnectionContext, Protocol } from './connection.ts'
+import type { Connection, ConnectionContext, Protocol, RequestInProgress } from './connection.ts'
 import type { Deadlined } from './deadlines.ts'
 import type { Peer, Reply, RequestHandler, RequestSink } from './exchange.ts'
 import { fieldNames } from './field-names.ts'
@@ -49,6 +49,8 @@ class LineHead implements RequestHead {
   secure = false
   readonly client = null
   readonly scriptName = null
+  readonly trace = null
+  readonly times = null
 
   constructor(line: string) {
     const [, method = '', path = ''] = line.split(' ')
@@ -79,6 +81,7 @@ class LineHead implements RequestHead {
 }
 
 class LineConnection implements Connection, Deadlined, Peer {
+  readonly kind = 'http1'
   idleBefore: Connection | null = null
   idleAfter: Connection | null = null
   idleIn: IdleMember<Connection>['idleIn'] = null
@@ -96,6 +99,10 @@ class LineConnection implements Connection, Deadlined, Peer {
   readonly socket: Socket
   readonly context: ConnectionContext
   #text = ''
+
+  inProgress(): readonly RequestInProgress[] {
+    return []
+  }
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.socket = socket

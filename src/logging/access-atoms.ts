@@ -30,7 +30,7 @@ function word(value: (record: AccessRecord) => string | undefined): Atom {
 }
 
 function own(value: Value): Atom {
-  return { value, text: (record) => String(value(record)) }
+  return { value, text: (record) => String(value(record) ?? '-') }
 }
 
 function number(value: (record: AccessRecord) => number): Atom {
@@ -77,6 +77,8 @@ const ATOMS: Readonly<Record<string, () => Atom>> = {
       return `${Math.floor(micros / 1e6)}.${String(micros % 1e6).padStart(6, '0')}`
     },
   }),
+  trace_id: () => own((record) => record.trace?.traceId),
+  span_id: () => own((record) => record.trace?.spanId),
   p: () => ({ value: () => process.pid, text: () => `<${process.pid}>` }),
 }
 

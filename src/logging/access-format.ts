@@ -23,13 +23,14 @@ type Convert = (text: string, value: string | number | undefined) => string
  *
  * @param format text with atoms; `json` for objects with the usual fields; or `json:` and an object
  * whose values are texts with atoms
+ * @param traces whether requests have traces, for `json`
  * @throws AccessFormatError for a lone percent sign, or a conversion that an atom cannot have
  * @example
  * compileAccessFormat('%(h)s "%(r)s" %(s)s')(record) // '127.0.0.1 "GET / HTTP/1.1" 200'
  * compileAccessFormat('json:{"path": "%(U)s", "ms": "%(M)s"}')(record) // '{"path":"/","ms":3}'
  */
-export function compileAccessFormat(format: string): AccessFormatter {
-  if (format === 'json') return usualJsonFormat()
+export function compileAccessFormat(format: string, traces = false): AccessFormatter {
+  if (format === 'json') return usualJsonFormat(traces)
   if (format.startsWith('json:')) return compileJsonFormat(membersOf(format.slice(5)))
   const parts = piecesOf(format).map((piece) =>
     typeof piece === 'string' ? escapeLiteral(piece) : textOf(piece),

@@ -20,8 +20,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /**
  * The format of `--access-logformat json`. Every line has the same members in the same order; what
  * a request does not have is null.
+ *
+ * @param traces whether requests have traces: then `trace_id` and `span_id` are among the members
  */
-export function usualJsonFormat(): AccessFormatter {
+export function usualJsonFormat(traces: boolean): AccessFormatter {
   const clock = jsonClock()
   const { pid } = process
   return (record) => {
@@ -34,10 +36,17 @@ export function usualJsonFormat(): AccessFormatter {
       `"protocol":${jsonText(record.protocol)},"status":${record.status},` +
       `"bytes":${record.bytes},"duration":${micros / 1e6},` +
       `"referer":${jsonText(record.header('referer'))},` +
-      `"user_agent":${jsonText(record.header('user-agent'))},"pid":${pid}}`
+      `"user_agent":${jsonText(record.header('user-agent'))},"pid":${pid}` +
+      (traces ? traceMembers(record) : '}')
     )
   }
 }
+
+function traceMembers({ trace }: AccessRecord): string {
+  return trace ? `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"}` : NO_TRACE
+}
+
+const NO_TRACE = ',"trace_id":null,"span_id":null}'
 
 /** A format with members of the user's own. */
 export function compileJsonFormat(members: readonly JsonMember[]): AccessFormatter {

@@ -143,7 +143,7 @@ test('trouble is told once, not for every line, and the number of lost lines at 
   await log.close()
   expect(told).toHaveLength(2)
   expect(told[0]).toContain('Cannot write the access log')
-  expect(told[1]).toBe('2 lines of the access log could not be written')
+  expect(told[1]).toBe('2 lines of the access log could not be written [MONO8002]')
 })
 
 test('8 MiB wait for a slow reader, with what is being written; further lines are lost', async () => {
@@ -177,11 +177,11 @@ test('8 MiB wait for a slow reader, with what is being written; further lines ar
   await log.close()
   expect(received + pipe.read()).toBe(`${line}\n`.repeat(fit + 1))
   expect(told).toEqual([
-    'Cannot write the access log: its reader is too slow',
+    'Cannot write the access log: its reader is too slow [MONO8002]',
     // Once for the first batch, and once for all others.
-    `${100 - fit} lines of the access log could not be written`,
-    'Cannot write the access log: its reader is too slow',
-    '99 lines of the access log could not be written',
+    `${100 - fit} lines of the access log could not be written [MONO8002]`,
+    'Cannot write the access log: its reader is too slow [MONO8002]',
+    '99 lines of the access log could not be written [MONO8002]',
   ])
 })
 

@@ -1,4 +1,5 @@
 /** The access log: one line for each request. */
+import type { Coded } from '../messages/coded.ts'
 import type { AccessRecord } from '../observe/access-record.ts'
 import type { AccessFormatter } from './access-atoms.ts'
 import { compileAccessFormat } from './access-format.ts'
@@ -10,13 +11,15 @@ export interface AccessLogOptions {
   file: string | null
   /** See `access_log_format`. */
   format: string
+  /** Whether requests have traces, for the format `json`. */
+  traces?: boolean
   /** Gets the lines too. The access log closes it. */
   syslog?: Syslog | null
   /**
    * Called when the first line is lost, and again, with the number of lost lines, when writing
    * works.
    */
-  onTrouble?: (text: string) => void
+  onTrouble?: (text: Coded) => void
 }
 
 /**
@@ -36,8 +39,8 @@ export class AccessLog {
    * @throws LogFileError (code `log-file`) when the file cannot be opened
    * @throws AccessFormatError (code `bad-access-log-format`)
    */
-  constructor({ file, format, syslog = null, onTrouble }: AccessLogOptions) {
-    this.#format = compileAccessFormat(format)
+  constructor({ file, format, traces = false, syslog = null, onTrouble }: AccessLogOptions) {
+    this.#format = compileAccessFormat(format, traces)
     const trouble = onTrouble === undefined ? {} : { onTrouble }
     this.#writer = file === null ? null : new LineWriter({ file, ...trouble })
     this.#syslog = syslog

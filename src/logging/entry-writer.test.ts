@@ -41,6 +41,21 @@ test('entries beyond a limit are lost; nobody waits, and the number is told late
   log.close()
 })
 
+test('what an application prints without end does not keep the server’s own entries out', async () => {
+  const pipe = stalledPipe()
+  const log = new ErrorLog({ file: pipe.path, level: 'info' })
+  const worker = log.forWorker(7)
+  for (let i = 0; i < 20_000; i++) worker.output('stdout', 'x'.repeat(200))
+  log.info('the request ran out of time')
+  for (let i = 0; i < 100; i++) worker.output('stdout', 'x'.repeat(200))
+  let received = ''
+  await vi.waitFor(() => {
+    received += pipe.read()
+    expect(received).toContain('the request ran out of time')
+  }, 20_000)
+  log.close()
+})
+
 test('closing gives up on a reader that has stalled', () => {
   const pipe = stalledPipe()
   const writer = new EntryWriter(pipe.path, 2)

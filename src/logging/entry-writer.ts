@@ -5,6 +5,11 @@ import { LogFile } from './log-file.ts'
 const RETRY_MS = 20
 /** The most bytes that wait for it. */
 const MOST_QUEUED = 1024 * 1024
+/**
+ * Of these, the most when what an application prints is to wait, too: one that prints without end
+ * must not keep the server's own entries out, which say so.
+ */
+export const MOST_OUTPUT = 768 * 1024
 /** How long the end of the process, or `close`, waits for it, in milliseconds. */
 const PATIENCE_MS = 250
 
@@ -46,17 +51,21 @@ export class EntryWriter {
     this.#lost = 0
   }
 
-  /** Whether the next entry will be written, or kept; false while a reader has stalled for long. */
-  get accepts(): boolean {
-    return this.#queued < MOST_QUEUED
+  /**
+   * Whether the next entry will be written, or kept; false while a reader has stalled for long.
+   *
+   * @param most how many bytes may wait, this entry included
+   */
+  accepts(most: number = MOST_QUEUED): boolean {
+    return this.#queued < most
   }
 
-  /** Never throws. @returns false if the entry is lost */
-  write(entry: Buffer): boolean {
-    if (this.#queued > 0) return this.#keep(entry)
+  /** Never throws. @param most as above @returns false if the entry is lost */
+  write(entry: Buffer, most: number = MOST_QUEUED): boolean {
+    if (this.#queued > 0) return this.#keep(entry, most)
     const outcome = this.#file.tryWrite(entry)
     if (outcome === 'written') return true
-    if (outcome !== 'failed') return this.#keep(entry, outcome)
+    if (outcome !== 'failed') return this.#keep(entry, most, outcome)
     this.#lost++
     return false
   }
@@ -72,8 +81,8 @@ export class EntryWriter {
     this.#file.close()
   }
 
-  #keep(entry: Buffer, done = 0): boolean {
-    if (this.#queued + entry.length > MOST_QUEUED) {
+  #keep(entry: Buffer, most: number, done = 0): boolean {
+    if (this.#queued + entry.length > most) {
       this.#lost++
       return false
     }

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import { fromElsewhere } from '../messages/coded.ts'
 import { ErrorLog } from './error-log.ts'
 import { LogFileError } from './log-file.ts'
 
@@ -18,7 +19,7 @@ test('an entry has time, pid, level and text', () => {
   const file = newFile()
   const log = new ErrorLog({ file, level: 'info' })
   log.info('Listening')
-  log.log('error', 'It broke', 4711)
+  log.log('error', fromElsewhere('It broke'), 4711)
   expect(readFileSync(file, 'utf8')).toMatch(
     new RegExp(
       `^${time} \\[${process.pid}\\] \\[INFO\\] Listening\n${time} \\[4711\\] \\[ERROR\\] ` +
@@ -48,10 +49,10 @@ test('less important entries than the level are left out, application output nev
   const log = new ErrorLog({ file, level: 'error' })
   log.debug('1')
   log.info('2')
-  log.warning('3')
-  log.error('4')
-  log.critical('5')
-  log.forWorker(9).log('info', '6')
+  log.warning(fromElsewhere('3'))
+  log.error(fromElsewhere('4'))
+  log.critical(fromElsewhere('5'))
+  log.forWorker(9).log('info', fromElsewhere('6'))
   log.forWorker(9).output('stdout', '7')
   expect(readFileSync(file, 'utf8').match(/\w+\] \d$/gm)).toEqual([
     'ERROR] 4',
@@ -77,7 +78,9 @@ test('a traceback is one entry', () => {
   const file = newFile()
   const log = new ErrorLog({ file, level: 'info' })
   log.error(
-    'GET /: failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: x\n',
+    fromElsewhere(
+      'GET /: failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: x\n',
+    ),
   )
   expect(readFileSync(file, 'utf8')).toMatch(
     /\[ERROR\] GET \/: failed\nTraceback.*\n {2}File "a.py", line 1\nValueError: x\n$/,

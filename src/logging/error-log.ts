@@ -1,5 +1,6 @@
 /** The error log: everything except the requests themselves. */
-import { EntryWriter } from './entry-writer.ts'
+import { type Coded, coded } from '../messages/coded.ts'
+import { EntryWriter, MOST_OUTPUT } from './entry-writer.ts'
 import { jsonEntry, jsonOutput } from './json-entry.ts'
 import { LogFileError } from './log-file.ts'
 import { type LogLevel, RANKS } from './log-level.ts'
@@ -25,8 +26,14 @@ export interface ErrorLogOptions {
   syslog?: SyslogOptions | null
 }
 
-/** Called with each entry that is written, except what the application prints. */
-export type EntryListener = (level: LogLevel, text: string) => void
+/**
+ * Called with each entry that is written, and with the process that it is about; not with what the
+ * application prints.
+ */
+export type EntryListener = (level: LogLevel, text: string, pid: number) => void
+
+/** Called with each line that an application prints. */
+export type OutputListener = (stream: 'stdout' | 'stderr', line: string, pid: number) => void
 
 /** The entries of one worker; see {@link ErrorLog.forWorker}. */
 export interface WorkerLog {
@@ -35,7 +42,7 @@ export interface WorkerLog {
   /** The same in bytes, any number of whole lines; for `rawOutput`. */
   raw(stream: 'stdout' | 'stderr', lines: Buffer): void
   /** An entry by the worker itself. */
-  log(level: LogLevel, text: string): void
+  log(level: LogLevel, text: Coded): void
 }
 
 /**
@@ -50,14 +57,16 @@ export interface WorkerLog {
  * log.info('Listening at http://127.0.0.1:8000')
  */
 export class ErrorLog {
+  /** The least important level that is written; it may be changed. */
+  level: LogLevel
   readonly #writer: EntryWriter
   /** For what the application prints, if that is passed on as it is. */
   readonly #raw: { readonly stdout: EntryWriter; readonly stderr: EntryWriter } | null
   readonly #json: boolean
   readonly #syslog: Syslog | null
   readonly #clock: (milliseconds: number) => string
-  readonly #threshold: number
-  #listener: EntryListener | null = null
+  #listeners: readonly EntryListener[] = []
+  #outputListeners: readonly OutputListener[] = []
   #colours: boolean
 
   /** @throws LogFileError (code `log-file`) when the file cannot be opened */
@@ -66,7 +75,7 @@ export class ErrorLog {
     this.#raw = rawOutput === null ? null : rawWriters(rawOutput, file, this.#writer)
     this.#json = format === 'json'
     this.#clock = this.#json ? jsonClock() : errorLogClock()
-    this.#threshold = RANKS[level]
+    this.level = level
     this.#colours = this.#writer.terminal && !this.#json
     // Trouble with syslog goes to the file only.
     this.#syslog =
@@ -83,34 +92,41 @@ export class ErrorLog {
     this.log('info', text)
   }
 
-  warning(text: string): void {
+  warning(text: Coded): void {
     this.log('warning', text)
   }
 
-  error(text: string): void {
+  error(text: Coded): void {
     this.log('error', text)
   }
 
-  critical(text: string): void {
+  critical(text: Coded): void {
     this.log('critical', text)
   }
 
   /** Whether entries of that level are written. Check it before making an expensive text. */
   enabled(level: LogLevel): boolean {
-    return RANKS[level] >= this.#threshold
+    return RANKS[level] >= RANKS[this.level]
   }
 
   /** @param pid the process that the entry is about; defaults to this one */
+  log(level: 'debug' | 'info', text: string, pid?: number): void
+  log(level: LogLevel, text: Coded, pid?: number): void
   log(level: LogLevel, text: string, pid: number = process.pid): void {
     if (!this.enabled(level)) return
     this.#append(pid, level, text)
     this.#syslog?.log(level, harmlessText(text), pid)
-    this.#listener?.(level, text)
+    for (const listener of this.#listeners) listener(level, text, pid)
   }
 
-  /** Calls `listener` for each entry from now on; there is one at most. */
+  /** Calls `listener` for each entry from now on. It must not write to this log. */
   listen(listener: EntryListener): void {
-    this.#listener = listener
+    this.#listeners = [...this.#listeners, listener]
+  }
+
+  /** The same for what applications print, unless it is written as it is (`rawOutput`). */
+  listenToOutput(listener: OutputListener): void {
+    this.#outputListeners = [...this.#outputListeners, listener]
   }
 
   /**
@@ -120,7 +136,7 @@ export class ErrorLog {
   forWorker(pid: number): WorkerLog {
     return {
       output: (stream, line) => this.#output(pid, stream, line),
-      raw: (stream, lines) => this.#raw?.[stream].write(lines),
+      raw: (stream, lines) => this.#raw?.[stream].write(lines, MOST_OUTPUT),
       log: (level, text) => this.log(level, text, pid),
     }
   }
@@ -134,7 +150,7 @@ export class ErrorLog {
       this.#writer.reopen()
       this.#colours = this.#writer.terminal && !this.#json
     } catch (error) {
-      this.error(error instanceof LogFileError ? error.message : String(error))
+      this.error(error instanceof LogFileError ? error.message : coded('MONO8001', String(error)))
     }
   }
 
@@ -150,11 +166,13 @@ export class ErrorLog {
   }
 
   #output(pid: number, stream: 'stdout' | 'stderr', line: string): void {
-    if (this.#raw !== null) this.#raw[stream].write(Buffer.from(`${line}\n`))
-    else if (this.#json) this.#write(jsonOutput(this.#clock(Date.now()), pid, stream, line))
+    for (const listener of this.#outputListeners) listener(stream, line, pid)
+    if (this.#raw !== null) this.#raw[stream].write(Buffer.from(`${line}\n`), MOST_OUTPUT)
+    else if (this.#json)
+      this.#write(jsonOutput(this.#clock(Date.now()), pid, stream, line), MOST_OUTPUT)
     else {
       const text = harmlessLine(line, this.#colours)
-      this.#write(`${this.#clock(Date.now())} [${pid}] [${stream}] ${text}\n`)
+      this.#write(`${this.#clock(Date.now())} [${pid}] [${stream}] ${text}\n`, MOST_OUTPUT)
     }
   }
 
@@ -169,14 +187,19 @@ export class ErrorLog {
       : `${time} [${pid}] [${level.toUpperCase()}] ${harmlessText(text)}\n`
   }
 
-  #write(entry: string): void {
+  /** @param most how many bytes may wait for a slow reader, this entry included */
+  #write(entry: string, most?: number): void {
     const { lost } = this.#writer
-    if (lost === 0 || !this.#writer.accepts) {
-      this.#writer.write(Buffer.from(entry))
+    if (lost === 0 || !this.#writer.accepts(most)) {
+      this.#writer.write(Buffer.from(entry), most)
       return
     }
-    const notice = this.#entry(process.pid, 'warning', `${lost} log entries could not be written`)
-    if (this.#writer.write(Buffer.from(notice + entry))) this.#writer.forgetLost()
+    const notice = this.#entry(
+      process.pid,
+      'warning',
+      coded('MONO8002', `${lost} log entries could not be written`),
+    )
+    if (this.#writer.write(Buffer.from(notice + entry), most)) this.#writer.forgetLost()
   }
 }
 

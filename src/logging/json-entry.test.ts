@@ -1,5 +1,8 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { quoteText } from '../bytes/quoted.ts'
+import type { RequestTrace } from '../observe/request-trace.ts'
+import { traceNote } from '../observe/trace-note.ts'
 import { compileAccessFormat } from './access-format.ts'
 import { jsonEntry, jsonOutput } from './json-entry.ts'
 import { WholeLines } from './whole-lines.ts'
@@ -21,6 +24,39 @@ test('a traceback is a member of its own', () => {
   expect(entry('two\nlines')).toEqual({ time: 'T', level: 'error', pid: 7, message: 'two\nlines' })
 })
 
+describe('an entry about a request with a trace', () => {
+  const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) } as RequestTrace
+  const note = traceNote(trace)
+
+  test('has its ids as members, and not in the message', () => {
+    expect(entry(`Answering 503 to "GET / HTTP/1.1"${note}: it is full`)).toMatchObject({
+      message: 'Answering 503 to "GET / HTTP/1.1": it is full',
+      trace_id: trace.traceId,
+      span_id: trace.spanId,
+    })
+    const python = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: no'
+    expect(entry(`Error handling request "GET / HTTP/1.1"${note}\n${python}`)).toMatchObject({
+      message: 'Error handling request "GET / HTTP/1.1"',
+      traceback: python,
+      trace_id: trace.traceId,
+    })
+  })
+
+  test("property: whatever a client sends as its request line, the ids are the server's", () => {
+    const forged = ` (trace ${'c'.repeat(32)}, span ${'d'.repeat(16)})`
+    const line = fc
+      .array(fc.constantFrom(forged, '"', '\\', '\n', 'GET /', 'é'), { maxLength: 8 })
+      .map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(line, (text) => {
+        const found = entry(`Refused ${quoteText(text)}${note} from 192.0.2.7`)
+        expect(found.trace_id).toBe(trace.traceId)
+        expect(entry(`Refused ${quoteText(text)} from 192.0.2.7`).trace_id).toBeUndefined()
+      }),
+    )
+  })
+})
+
 test('whatever the text is, an entry is one line of JSON', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
@@ -40,7 +76,7 @@ test('whatever bytes a client sends, an access line is JSON in ASCII', () => {
     'json',
     'json:{"a": "%(r)s", "b": "x %(U)s \u00e9", "c": "%({x}i)s", "n": "%(B)s"}',
   ]
-  for (const format of formats.map(compileAccessFormat)) {
+  for (const format of formats.map((format) => compileAccessFormat(format))) {
     fc.assert(
       fc.property(bytes, bytes, (target, value) => {
         const line = format({

@@ -1,5 +1,7 @@
 /** Writes lines of a log in batches. */
+
 import { closeSync, write } from 'node:fs'
+import { type Coded, coded } from '../messages/coded.ts'
 import { LogFile } from './log-file.ts'
 
 /** Lines wait at most this long, in milliseconds. */
@@ -23,7 +25,7 @@ export interface LineWriterOptions {
    * Called when the first line is lost, and again, with the number of lost lines, when writing
    * works or the writer is closed.
    */
-  onTrouble?: (text: string) => void
+  onTrouble?: (text: Coded) => void
 }
 
 /**
@@ -38,7 +40,7 @@ export interface LineWriterOptions {
  */
 export class LineWriter {
   readonly #file: LogFile
-  readonly #onTrouble: (text: string) => void
+  readonly #onTrouble: (text: Coded) => void
   readonly #atExit = () => this.flush()
   #atomicWrite: number
   /** Lines that are not being written yet. ASCII, so characters are bytes. */
@@ -186,18 +188,19 @@ export class LineWriter {
       if (old !== undefined) closeSync(old)
       this.#atomicWrite = this.#file.atomicWrite
     } catch (error) {
-      this.#onTrouble(error instanceof Error ? error.message : String(error))
+      this.#onTrouble(coded('MONO8001', error instanceof Error ? error.message : String(error)))
     }
   }
 
   #lose(lines: number, problem = 'its reader is too slow'): void {
-    if (this.#lost === 0) this.#onTrouble(`Cannot write the access log: ${problem}`)
+    if (this.#lost === 0)
+      this.#onTrouble(coded('MONO8002', `Cannot write the access log: ${problem}`))
     this.#lost += lines
   }
 
   #reportLost(): void {
     if (this.#lost === 0) return
-    this.#onTrouble(`${this.#lost} lines of the access log could not be written`)
+    this.#onTrouble(coded('MONO8002', `${this.#lost} lines of the access log could not be written`))
     this.#lost = 0
   }
 

@@ -1,8 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { CodedError, coded } from '../messages/coded.ts'
 
 /** Thrown if a log file cannot be opened. `message` is for the user. */
-export class LogFileError extends Error {
+export class LogFileError extends CodedError {
   readonly code = 'log-file'
 }
 
@@ -125,7 +126,9 @@ export class LogFile {
       if (pipe !== null) closeSync(fd)
       return pipe ?? fd
     } catch (error) {
-      throw new LogFileError(`Cannot open log file ${JSON.stringify(this.path)}: ${reason(error)}`)
+      throw new LogFileError(
+        coded('MONO8001', `Cannot open log file ${JSON.stringify(this.path)}: ${reason(error)}`),
+      )
     }
   }
 }

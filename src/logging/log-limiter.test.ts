@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { fromElsewhere } from '../messages/coded.ts'
 import { LogLimiter } from './log-limiter.ts'
 
 /** A limiter on a clock that stands still until the test moves it. */
@@ -37,7 +38,7 @@ describe('a limited log', () => {
   test('writes what comes now and then, and sets no timer for it', () => {
     const { limiter, take, pass, pending } = bench()
     for (let i = 0; i < 30; i++) {
-      limiter.log('warning', 'visits', `visit ${i}`)
+      limiter.log('warning', 'visits', fromElsewhere(`visit ${i}`))
       pass(1000)
     }
     expect(take()).toHaveLength(30)
@@ -46,11 +47,13 @@ describe('a limited log', () => {
 
   test('writes ten of a flood, then one a second, and says how many it left out', () => {
     const { limiter, take, pass } = bench()
-    for (let i = 0; i < 5000; i++) limiter.log('warning', 'bad requests', `bad request ${i}`)
+    for (let i = 0; i < 5000; i++)
+      limiter.log('warning', 'bad requests', fromElsewhere(`bad request ${i}`))
     expect(take()).toEqual(Array.from({ length: 10 }, (_, i) => `warning: bad request ${i}`))
     pass(5000)
     expect(take()).toEqual([
-      'warning: 4990 more log entries about bad requests were suppressed in the last 5 s',
+      'warning: 4990 more log entries about bad requests were suppressed in the last 5 s ' +
+        '[MONO8003]',
     ])
     pass(60_000)
     expect(take()).toEqual([])
@@ -59,7 +62,8 @@ describe('a limited log', () => {
   test('goes on telling while a flood lasts', () => {
     const { limiter, take, pass } = bench()
     for (let second = 0; second < 60; second++) {
-      for (let i = 0; i < 100; i++) limiter.log('warning', 'bad requests', 'bad request')
+      for (let i = 0; i < 100; i++)
+        limiter.log('warning', 'bad requests', fromElsewhere('bad request'))
       pass(1000)
     }
     pass(5000)
@@ -74,31 +78,31 @@ describe('a limited log', () => {
 
   test('keeps kinds apart', () => {
     const { limiter, take, pass } = bench()
-    for (let i = 0; i < 11; i++) limiter.log('warning', 'bad requests', 'bad')
-    for (let i = 0; i < 12; i++) limiter.log('error', 'answers with 503', 'full')
+    for (let i = 0; i < 11; i++) limiter.log('warning', 'bad requests', fromElsewhere('bad'))
+    for (let i = 0; i < 12; i++) limiter.log('error', 'answers with 503', fromElsewhere('full'))
     expect(take()).toEqual([...Array(10).fill('warning: bad'), ...Array(10).fill('error: full')])
     pass(5000)
     expect(take()).toEqual([
-      'warning: 1 more log entry about bad requests was suppressed in the last 5 s',
-      'error: 2 more log entries about answers with 503 were suppressed in the last 5 s',
+      'warning: 1 more log entry about bad requests was suppressed in the last 5 s [MONO8003]',
+      'error: 2 more log entries about answers with 503 were suppressed in the last 5 s [MONO8003]',
     ])
   })
 
   test('tells what is left when the process ends', () => {
     const { limiter, take } = bench()
-    for (let i = 0; i < 12; i++) limiter.log('warning', 'bad requests', 'bad')
+    for (let i = 0; i < 12; i++) limiter.log('warning', 'bad requests', fromElsewhere('bad'))
     take()
     limiter.report()
     limiter.report()
     expect(take()).toEqual([
-      'warning: 2 more log entries about bad requests were suppressed in the last 1 s',
+      'warning: 2 more log entries about bad requests were suppressed in the last 1 s [MONO8003]',
     ])
   })
 
   test('has another burst where one is given', () => {
     const { limiter, take, pass } = bench()
     for (let second = 0; second < 3; second++) {
-      for (let i = 0; i < 5; i++) limiter.log('warning', 'closed doors', 'closed', 1)
+      for (let i = 0; i < 5; i++) limiter.log('warning', 'closed doors', fromElsewhere('closed'), 1)
       pass(1000)
     }
     expect(take()).toEqual(['warning: closed', 'warning: closed', 'warning: closed'])
@@ -112,7 +116,7 @@ describe('a limited log', () => {
         let sent = 0
         let passed = 0
         for (const { entries, pause } of steps) {
-          for (let i = 0; i < entries; i++) limiter.log('warning', 'things', 'thing')
+          for (let i = 0; i < entries; i++) limiter.log('warning', 'things', fromElsewhere('thing'))
           sent += entries
           pass(pause)
           passed += pause

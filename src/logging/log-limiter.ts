@@ -1,3 +1,4 @@
+import { type Coded, coded } from '../messages/coded.ts'
 import type { LogLevel } from './error-log.ts'
 
 /** Entries of a kind that are written at once before any are suppressed. */
@@ -9,7 +10,7 @@ const REPORT_MS = 5000
 
 export interface LogLimiterOptions {
   /** Writes one entry. */
-  write: (level: LogLevel, text: string) => void
+  write: (level: LogLevel, text: Coded) => void
   /** A monotonic clock in milliseconds. Defaults to `performance.now`. */
   now?: () => number
   /**
@@ -44,11 +45,13 @@ interface Kind {
  * s
  */
 export class LogLimiter {
-  readonly #write: (level: LogLevel, text: string) => void
+  readonly #write: (level: LogLevel, text: Coded) => void
   readonly #now: () => number
   readonly #after: (milliseconds: number, callback: () => void) => void
   /** The names come from this server's code, never from a client, so there are few. */
   readonly #kinds = new Map<string, Kind>()
+  /** How many entries have been left out so far. */
+  leftOut = 0
   /** When the oldest entry was suppressed that has not been reported; 0 if there is none. */
   #since = 0
 
@@ -65,6 +68,8 @@ export class LogLimiter {
    * @param kind what such entries are about, in the plural: `requests refused with 400`
    * @param burst how many of them may be written at once
    */
+  log(level: 'info', kind: string, text: string, burst?: number): void
+  log(level: LogLevel, kind: string, text: Coded, burst?: number): void
   log(level: LogLevel, kind: string, text: string, burst = BURST): void {
     const now = this.#now()
     const known = this.#kind(kind, burst, now)
@@ -76,10 +81,11 @@ export class LogLimiter {
     if (known.tokens > 0) {
       if (known.tokens === known.burst) known.countedAt = now
       known.tokens--
-      this.#write(level, text)
+      this.#write(level, text as Coded)
       return
     }
     known.suppressed++
+    this.leftOut++
     known.level = level
     if (this.#since !== 0) return
     this.#since = now
@@ -99,7 +105,7 @@ export class LogLimiter {
       const were = suppressed === 1 ? 'was' : 'were'
       this.#write(
         kind.level,
-        `${entries} about ${name} ${were} suppressed in the last ${seconds} s`,
+        coded('MONO8003', `${entries} about ${name} ${were} suppressed in the last ${seconds} s`),
       )
     }
   }

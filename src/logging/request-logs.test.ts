@@ -8,6 +8,7 @@ const refused: RequestRefused = {
   requestLine: 'GET /\xff HTTP/1.1',
   status: 400,
   reason: 'The request has two Host fields',
+  code: 'bare-lf',
   clientGaveUp: false,
   begun: false,
   startedAt: 1_700_000_000_000,
@@ -16,7 +17,10 @@ const refused: RequestRefused = {
 it('the error log has a line for each refusal, which a client cannot forge', () => {
   const lines: string[] = []
   const events = new RequestEvents(() => {})
-  logRefusals(events, (level, kind, line) => lines.push(`${level} | ${kind} | ${line}`))
+  logRefusals(events, {
+    info: (kind, line) => lines.push(`info | ${kind} | ${line}`),
+    warning: (kind, line) => lines.push(`warning | ${kind} | ${line}`),
+  })
   events.requestRefused.publish(refused)
   events.requestRefused.publish({
     ...refused,
@@ -28,7 +32,7 @@ it('the error log has a line for each refusal, which a client cannot forge', () 
   })
   expect(lines).toEqual([
     'warning | requests refused with 400 | Refused "GET /\\xff HTTP/1.1" from 192.0.2.7 ' +
-      'with 400: The request has two Host fields',
+      'with 400: The request has two Host fields [MONO4021]',
     'info | requests refused with 408 | Refused a request from unix socket with 408: the ' +
       'client left',
   ])
@@ -45,8 +49,8 @@ it('the access log leaves out paths that are to be skipped, unless they fail', (
   ])
   events.requestRefused.publish(refused)
   for (const target of ['/healthz', '/healthz?a', '/healthz/x', '/a.b/c/d', '/aXb/c', '/?/healthz'])
-    events.requestEnded.publish({ ...all[0]!, target, status: 200 })
-  events.requestEnded.publish({ ...all[0]!, target: '/healthz', status: 503 })
+    events.requestEnded.publish({ ...all[0]!, trace: null, target, status: 200 })
+  events.requestEnded.publish({ ...all[0]!, trace: null, target: '/healthz', status: 503 })
   expect(kept).toEqual([
     '/\xff 400',
     '/healthz/x 200',
@@ -62,7 +66,7 @@ it('the access log has requests that ended, and refused ones that never began', 
   logRequests(events, (record) => records.push(record))
   events.requestRefused.publish(refused)
   events.publishRefusal({ requestLine: () => 'PUT / HTTP/1.1' }, refused, 413, 'too large')
-  const ended = { ...records[0]!, status: 413 }
+  const ended = { ...records[0]!, trace: null, status: 413 }
   events.requestEnded.publish(ended)
   expect(records).toHaveLength(2)
   expect(records[0]).toMatchObject({

@@ -1,8 +1,10 @@
 /** What the logs record of requests: both logs subscribe to the events of {@link RequestEvents}. */
+
 import { quoteText } from '../bytes/quoted.ts'
+import { type Code, type Coded, coded } from '../messages/coded.ts'
 import type { AccessRecord } from '../observe/access-record.ts'
 import type { RequestEvents, RequestRefused } from '../observe/request-events.ts'
-import type { LogLevel } from './error-log.ts'
+import { traceNote } from '../observe/trace-note.ts'
 
 /** A request that is answered with this status or a higher one is always recorded. */
 const FAILED = 400
@@ -31,14 +33,37 @@ export function logRequests(
  */
 export function logRefusals(
   events: RequestEvents,
-  write: (level: LogLevel, kind: string, line: string) => void,
+  write: {
+    info(kind: string, line: string): void
+    warning(kind: string, line: Coded): void
+  },
 ): void {
   events.requestRefused.subscribe((refused) => {
-    const { requestLine, remoteAddress, status, reason } = refused
-    const what = requestLine === '' ? 'a request' : quoteText(requestLine)
+    const { requestLine, remoteAddress, status, reason, trace = null } = refused
+    const what = requestLine === '' ? 'a request' : quoteText(requestLine) + traceNote(trace)
     const line = `Refused ${what} from ${remoteAddress || 'unix socket'} with ${status}: ${reason}`
-    write(refused.clientGaveUp ? 'info' : 'warning', `requests refused with ${status}`, line)
+    const kind = `requests refused with ${status}`
+    if (refused.clientGaveUp) write.info(kind, line)
+    else write.warning(kind, coded(codeOfRefusal(status, refused.code), line))
   })
+}
+
+/** What the headers of a proxy are refused for. */
+const OF_PROXIES = ['proxy-fields', 'bad-script-name', 'scheme-conflict', 'bad-forwarded']
+
+const BY_STATUS: Readonly<Record<number, Code>> = {
+  400: 'MONO4021',
+  408: 'MONO4023',
+  413: 'MONO4022',
+  414: 'MONO4022',
+  421: 'MONO4025',
+  429: 'MONO4026',
+  431: 'MONO4022',
+  503: 'MONO4027',
+}
+
+function codeOfRefusal(status: number, code: string): Code {
+  return OF_PROXIES.includes(code) ? 'MONO4024' : (BY_STATUS[status] ?? 'MONO4028')
 }
 
 function recordOthers(

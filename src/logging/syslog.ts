@@ -1,4 +1,5 @@
 /** Sends log entries to a syslog daemon. */
+import { type Coded, coded } from '../messages/coded.ts'
 import type { LogLevel } from './log-level.ts'
 import { RelaySender } from './senders/relay-sender.ts'
 import type { OnTrouble, Sender } from './senders/sender.ts'
@@ -39,12 +40,14 @@ export class Syslog {
   /** What ends a message; a stream over TCP has one message a line (RFC 6587 §3.4.2). */
   readonly #lines: boolean
 
-  constructor(options: SyslogOptions, onTrouble: OnTrouble = () => {}) {
+  constructor(options: SyslogOptions, onTrouble: (text: Coded) => void = () => {}) {
     const { address, facility, tag } = options
     this.#facility = syslogFacilities[facility] * 8
     this.#tag = tag
     this.#lines = address.kind === 'tcp'
-    this.#sender = senderTo(options, (text) => onTrouble(`Cannot write to syslog: ${text}`))
+    this.#sender = senderTo(options, (text) =>
+      onTrouble(coded('MONO8004', `Cannot write to syslog: ${text}`)),
+    )
   }
 
   /** @param pid the process that the entry is about */

@@ -27,6 +27,8 @@ export interface AccessRecord {
   readonly startedAt: number
   /** From then to the end of the response, in seconds. */
   readonly seconds: number
+  /** Its place in a trace (W3C Trace Context), in hexadecimal digits; null without traces. */
+  readonly trace?: { readonly traceId: string; readonly spanId: string } | null
   /** A request header by its name in lower case. */
   header(name: string): string | undefined
   /** A response header by its name in lower case. */

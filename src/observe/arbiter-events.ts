@@ -17,6 +17,15 @@ export interface AcceptorReady {
   readonly pid: number
   /** Its Python workers; 0 for an application in TypeScript, which the acceptor runs itself. */
   readonly workers: number
+  /** The application is loaded. Otherwise it answers with the error (`--reload`). */
+  readonly loaded: boolean
+}
+
+/** What an acceptor has counted so far; only with `metrics_bind`. */
+export interface AcceptorCounted {
+  readonly pid: number
+  /** A snapshot of its metrics, as plain data. */
+  readonly snapshot: object
 }
 
 /** An acceptor process ended. */
@@ -28,12 +37,21 @@ export interface AcceptorEnded {
   readonly reason: string
 }
 
+/** An application in TypeScript blocks the event loop of its acceptor; only with `slow_request`. */
+export interface LoopBlocked {
+  readonly pid: number
+  /** For how long it has by now. */
+  readonly seconds: number
+  readonly stack: string
+}
+
 /**
- * A reload has begun or ended. After `failed` and `abandoned`, what served before stays in use;
- * `reason` has the cause.
+ * A reload has begun or ended. `cause` says who asked for it: `SIGHUP`. After `failed` and
+ * `abandoned`, what served before stays in use; `reason` says why.
  */
 export type Reload =
-  | { readonly phase: 'begun' | 'done' | 'abandoned' }
+  | { readonly phase: 'begun'; readonly cause: string }
+  | { readonly phase: 'done' | 'abandoned' }
   | { readonly phase: 'failed'; readonly reason: string }
 
 /** The process of the acceptor that a worker belongs to. */
@@ -88,7 +106,9 @@ export type Upgrade =
 export class ArbiterEvents {
   readonly acceptorStarted: Topic<AcceptorStarted>
   readonly acceptorReady: Topic<AcceptorReady>
+  readonly acceptorCounted: Topic<AcceptorCounted>
   readonly acceptorEnded: Topic<AcceptorEnded>
+  readonly loopBlocked: Topic<LoopBlocked>
   readonly workerStarted: Topic<WorkerStarted & OfAcceptor>
   readonly workerReady: Topic<WorkerReady & OfAcceptor>
   readonly workerRecycled: Topic<WorkerRecycled & OfAcceptor>
@@ -105,7 +125,9 @@ export class ArbiterEvents {
   constructor(failed: ListenerFailed) {
     this.acceptorStarted = new Topic('acceptorStarted', failed)
     this.acceptorReady = new Topic('acceptorReady', failed)
+    this.acceptorCounted = new Topic('acceptorCounted', failed)
     this.acceptorEnded = new Topic('acceptorEnded', failed)
+    this.loopBlocked = new Topic('loopBlocked', failed)
     this.workerStarted = new Topic('workerStarted', failed)
     this.workerReady = new Topic('workerReady', failed)
     this.workerRecycled = new Topic('workerRecycled', failed)

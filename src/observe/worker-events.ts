@@ -25,9 +25,10 @@ export interface WorkerLoad {
 /**
  * Why a worker ended: `stopped` because it was told to leave (a reload, `max_requests`, fewer
  * workers, the end of the server), `load-failed` before it was ready, `timed-out` because a request
- * ran longer than `timeout`, `crashed` for anything else.
+ * ran longer than `timeout`, `acceptor-ended` because its acceptor was killed or has failed,
+ * `crashed` for anything else.
  */
-export type WorkerEndCause = 'stopped' | 'load-failed' | 'timed-out' | 'crashed'
+export type WorkerEndCause = 'stopped' | 'load-failed' | 'timed-out' | 'acceptor-ended' | 'crashed'
 
 export interface WorkerEnded {
   readonly pid: number
@@ -36,12 +37,20 @@ export interface WorkerEnded {
   readonly reason: string
 }
 
+/**
+ * Why a worker is replaced: a limit (`max_requests`, `max_worker_memory`, `max_worker_lifetime`),
+ * it is `exhausted` (an embedded one has no memory left), or the server was told to (a command,
+ * more workers than one).
+ */
+export type RecycleCause = 'max-requests' | 'max-memory' | 'max-lifetime' | 'exhausted' | 'told'
+
 /** A worker is replaced while it serves: the new one serves, and the old one is about to leave. */
 export interface WorkerRecycled {
   /** The worker that leaves; `workerEnded` follows. */
   readonly pid: number
   /** The worker that has taken its place. */
   readonly replacement: number
+  readonly cause: RecycleCause
   /** As in the log: `has answered max_requests`. */
   readonly reason: string
 }

@@ -1,15 +1,19 @@
 /** `monoceros install`: installs Python packages without an installed Python. */
+
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { coded } from '../messages/coded.ts'
 import { EXIT } from '../process/exit-status.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import { InstallError } from './install-error.ts'
 import { InstallFolder, LOCK_FILE_NAME } from './install-folder.ts'
 import { type InstallOptions, installHelp, parseInstallOptions } from './install-options.ts'
 import { InstallProgress, printable } from './install-progress.ts'
-import { report, reportUpToDate, shownPath } from './install-report.ts'
+import { report, reportSatisfied, reportUpToDate, shownPath } from './install-report.ts'
+import { requestOf } from './install-request.ts'
 import { runThread } from './install-thread.ts'
 import { Interruption } from './interruption.ts'
+import { packageChanges, packagesIn } from './package-changes.ts'
 
 /** What the command uses of the process around it. */
 export interface InstallContext {
@@ -43,9 +47,8 @@ export async function runInstall(
       return error.code === 'usage' ? EXIT.install.USAGE : EXIT.install.FAILED
     }
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    stderr.write(
-      `monoceros install: unexpected error, please report it: ${printable(stack.slice(0, 4000))}\n`,
-    )
+    const text = `unexpected error, please report it: ${printable(stack.slice(0, 4000))}`
+    stderr.write(`monoceros install: ${coded('MONO5902', text)}\n`)
     return EXIT.install.FAILED
   }
 }
@@ -61,6 +64,13 @@ async function install(context: InstallContext, options: InstallOptions): Promis
       if (options.verbosity >= 0) reportUpToDate(context, done)
       return EXIT.install.DONE
     }
+    const request = requestOf(options, context)
+    const satisfied =
+      request === null ? null : InstallFolder.satisfies(request, options.target, context.cwd)
+    if (satisfied !== null) {
+      if (options.verbosity >= 0) reportSatisfied(context, satisfied)
+      return EXIT.install.DONE
+    }
     folder = InstallFolder.take(options.target, context.cwd, options.locked)
     const progress = new InstallProgress(
       (text) => context.stderr.write(text),
@@ -74,17 +84,26 @@ async function install(context: InstallContext, options: InstallOptions): Promis
     const outcome = await runThread(context, { options, folder, lock, progress, interruption })
     progress.clear()
     if (outcome === null) {
-      context.stderr.write(
-        `monoceros install: interrupted; ${shownPath(folder.target, context.cwd)} is unchanged\n`,
-      )
+      const text = `interrupted; ${shownPath(folder.target, context.cwd)} is unchanged`
+      context.stderr.write(`monoceros install: ${coded('MONO7108', text)}\n`)
       return interruption.exitStatus
     }
-    if (outcome.error !== undefined) throw new InstallError('failed', outcome.error)
+    if (outcome.error !== undefined) {
+      const { adviceOnBuilds } = await import('./pyodide-builds.ts')
+      throw new InstallError(
+        'failed',
+        coded('MONO7103', outcome.error + adviceOnBuilds(outcome.error)),
+      )
+    }
+    const changes = packageChanges(packagesIn(folder.target), packagesIn(folder.stage))
     const whole = outcome.unlocked.length === 0
-    if (outcome.installed.length > 0 || options.locked) folder.commit(outcome.lock, whole)
-    else if (lock !== outcome.lock && outcome.present > 0) folder.commitLock(outcome.lock)
+    if (outcome.installed.length > 0 || options.locked) folder.commit(outcome.lock, whole, request)
+    else {
+      if (lock !== outcome.lock && outcome.present > 0) folder.commitLock(outcome.lock)
+      if (request !== null) folder.remember(request)
+    }
     const seconds = (performance.now() - started) / 1000
-    report(context, options, { folder, outcome, seconds })
+    report(context, options, { folder, outcome, changes, seconds })
     return EXIT.install.DONE
   } finally {
     interruption.end()
@@ -101,7 +120,11 @@ function checkLocked(context: InstallContext, options: InstallOptions): void {
 function noLock(lockFile: string): InstallError {
   return new InstallError(
     'usage',
-    'nothing to install: name packages, give a requirements file with -r, or provide a lock file ' +
-      `(${lockFile} does not exist)`,
+    coded(
+      'MONO7101',
+      'nothing to install: name packages, give a requirements file with -r, or provide a lock ' +
+        'file ' +
+        `(${lockFile} does not exist)`,
+    ),
   )
 }

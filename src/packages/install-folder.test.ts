@@ -87,6 +87,8 @@ test('to install exactly what is locked removes packages, and nothing that was n
     expect(() => InstallFolder.take(path, cwd, true)).toThrow(
       `${elsewhere} contains files that do not belong to a package (thesis.tex).`,
     )
+  for (const path of ['project', 'python_modules'])
+    expect(() => InstallFolder.take(path, cwd, true)).toThrow(/ \[MONO7105\]$/)
   InstallFolder.take('project', cwd, false).release()
   expect(readdirSync(cwd).sort()).toEqual(['project', 'python_modules'])
 })
@@ -106,7 +108,7 @@ test('two at once are refused, and what a killed one left is cleared up', () => 
   const first = InstallFolder.take('python_modules', cwd, false)
   expect(() => InstallFolder.take('python_modules', cwd, false)).toThrow(
     `another installation is in progress in ${target} (process ${process.pid}). If it is ` +
-      `not, remove ${work()}`,
+      `not, remove ${work()} [MONO7106]`,
   )
   writeFileSync(join(work(), 'process'), ended())
   writeFileSync(join(first.stage, 'half.py'), '')

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { coded } from '../messages/coded.ts'
 import {
   hasEnded,
   identityText,
@@ -19,7 +20,7 @@ import {
   processIdentity,
 } from '../runtimes/pyodide/process-identity.ts'
 import { InstallError } from './install-error.ts'
-import { isStamped, STAMP_NAME, stamp } from './install-stamp.ts'
+import { addRequest, isSatisfied, isStamped, STAMP_NAME, stamp } from './install-stamp.ts'
 import { copyByLinks, strangersIn } from './package-files.ts'
 
 /**
@@ -88,7 +89,7 @@ export class InstallFolder {
       folder.#remove()
       throw new InstallError(
         'failed',
-        `cannot install into ${folder.target}: ${(error as Error).message}`,
+        coded('MONO7104', `cannot install into ${folder.target}: ${(error as Error).message}`),
       )
     }
     return folder
@@ -112,9 +113,25 @@ export class InstallFolder {
     }
   }
 
+  /**
+   * The folder, if it matches its lock file and satisfies this request. It is not taken.
+   *
+   * @param request of `requestOf`
+   * @param path as given; relative to `cwd`
+   */
+  static satisfies(request: string, path: string, cwd: string): InstallFolder | null {
+    const folder = InstallFolder.upToDate(path, cwd)
+    const satisfied =
+      folder !== null && isSatisfied(folder.target, folder.readLock() ?? '', request)
+    return satisfied ? folder : null
+  }
+
   #take(empty: boolean): void {
     if (existsSync(this.target) && !statSync(this.target).isDirectory())
-      throw new InstallError('failed', `cannot install into ${this.target}: it is not a folder`)
+      throw new InstallError(
+        'failed',
+        coded('MONO7104', `cannot install into ${this.target}: it is not a folder`),
+      )
     if (empty && basename(this.target) !== DEFAULT_TARGET) this.#refuseStrangers()
     mkdirSync(dirname(this.target), { recursive: true })
     for (let attempt = 0; ; attempt++) {
@@ -148,9 +165,12 @@ export class InstallFolder {
     const shown = strangers.slice(0, 3).join(', ')
     throw new InstallError(
       'failed',
-      `${this.target} contains files that do not belong to a package ` +
-        `(${shown}${strangers.length > 3 ? ', …' : ''}). Installing from the lock file would ` +
-        'remove them. Move them elsewhere, or name another folder with --target',
+      coded(
+        'MONO7105',
+        `${this.target} contains files that do not belong to a package ` +
+          `(${shown}${strangers.length > 3 ? ', …' : ''}). Installing from the lock file would ` +
+          'remove them. Move them elsewhere, or name another folder with --target',
+      ),
     )
   }
 
@@ -160,8 +180,11 @@ export class InstallFolder {
     if (owner !== null)
       throw new InstallError(
         'failed',
-        `another installation is in progress in ${this.target}` +
-          `${owner === 0 ? '' : ` (process ${owner})`}. If it is not, remove ${this.#work}`,
+        coded(
+          'MONO7106',
+          `another installation is in progress in ${this.target}` +
+            `${owner === 0 ? '' : ` (process ${owner})`}. If it is not, remove ${this.#work}`,
+        ),
       )
     // It was killed between the two renames of `commit`.
     if (!existsSync(this.target) && existsSync(this.#old)) renameSync(this.#old, this.target)
@@ -195,7 +218,10 @@ export class InstallFolder {
       return readFileSync(this.lockFile, 'utf8')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-      throw new InstallError('failed', `cannot read ${this.lockFile}: ${(error as Error).message}`)
+      throw new InstallError(
+        'failed',
+        coded('MONO7104', `cannot read ${this.lockFile}: ${(error as Error).message}`),
+      )
     }
   }
 
@@ -203,12 +229,14 @@ export class InstallFolder {
    * Replaces the folder with the copy, and writes the lock file.
    *
    * @param whole whether the lock file lists everything that pip has installed there
+   * @param request what was asked for, of `requestOf`
    */
-  commit(lock: string, whole = false): void {
+  commit(lock: string, whole = false, request: string | null = null): void {
     try {
       const newLock = join(this.#work, LOCK_FILE_NAME)
       writeFileSync(newLock, lock)
-      if (whole && this.#exact && strangersIn(this.stage).length === 0) stamp(this.stage, lock)
+      if (whole && this.#exact && strangersIn(this.stage).length === 0)
+        stamp(this.stage, lock, request)
       if (existsSync(this.target)) renameSync(this.target, this.#old)
       try {
         renameSync(this.stage, this.target)
@@ -218,7 +246,10 @@ export class InstallFolder {
       }
       renameSync(newLock, this.lockFile)
     } catch (error) {
-      throw new InstallError('failed', `cannot replace ${this.target}: ${(error as Error).message}`)
+      throw new InstallError(
+        'failed',
+        coded('MONO7104', `cannot replace ${this.target}: ${(error as Error).message}`),
+      )
     }
   }
 
@@ -227,6 +258,15 @@ export class InstallFolder {
     const newLock = join(this.#work, LOCK_FILE_NAME)
     writeFileSync(newLock, lock)
     renameSync(newLock, this.lockFile)
+  }
+
+  /** Notes that the folder, as it is, satisfies a request. */
+  remember(request: string): void {
+    try {
+      addRequest(this.target, this.readLock() ?? '', request)
+    } catch {
+      // The next such installation takes longer.
+    }
   }
 
   /** Removes the work folder. Call it in any case. */

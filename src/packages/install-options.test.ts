@@ -86,13 +86,16 @@ test('where packages come from is known apart, for getting pip', () => {
 
 test('a mistake is named, with what was meant', () => {
   expect(mistake('--find-link', 'x')).toBe(
-    'Unknown option "--find-link" (did you mean --find-links?); see monoceros install --help',
+    'Unknown option "--find-link" (did you mean --find-links?); see monoceros install --help ' +
+      '[MONO7101]',
   )
-  expect(mistake('-x')).toBe('Unknown option "-x"; see monoceros install --help')
-  expect(mistake('-r')).toBe('-r needs a value: -r FILE')
-  expect(mistake('--no-deps=yes')).toBe('--no-deps does not take a value, got "yes"')
-  expect(mistake('--timeout', 'soon')).toBe('--timeout SECONDS: "soon" is not a valid value')
-  expect(mistake('-e', '.')).toMatch(/^-e is not supported: .*built/)
+  expect(mistake('-x')).toBe('Unknown option "-x"; see monoceros install --help [MONO7101]')
+  expect(mistake('-r')).toBe('-r needs a value: -r FILE [MONO7101]')
+  expect(mistake('--no-deps=yes')).toBe('--no-deps does not take a value, got "yes" [MONO7101]')
+  expect(mistake('--timeout', 'soon')).toBe(
+    '--timeout SECONDS: "soon" is not a valid value [MONO7101]',
+  )
+  expect(mistake('-e', '.')).toMatch(/^-e is not supported: .*built.* \[MONO7102\]$/)
   expect(mistake('--user', 'a')).toMatch(/^--user is not supported: packages go to python_modules/)
 })
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { coded } from '../messages/coded.ts'
 import { didYouMean } from '../settings/suggestion.ts'
 import { InstallError } from './install-error.ts'
 import { DEFAULT_TARGET } from './install-folder.ts'
@@ -141,11 +142,20 @@ export function parseInstallOptions(args: readonly string[]): InstallOptions {
     const name = known(token.name, rawName)
     const option: Option = table[name] as Option
     if (option.value === undefined && value !== undefined)
-      throw new InstallError('usage', `${rawName} does not take a value, got "${value}"`)
+      throw new InstallError(
+        'usage',
+        coded('MONO7101', `${rawName} does not take a value, got "${value}"`),
+      )
     if (option.value !== undefined && (value === undefined || value === ''))
-      throw new InstallError('usage', `${rawName} needs a value: ${rawName} ${option.value}`)
+      throw new InstallError(
+        'usage',
+        coded('MONO7101', `${rawName} needs a value: ${rawName} ${option.value}`),
+      )
     if (value !== undefined && option.shape?.test(value) === false)
-      throw new InstallError('usage', `${rawName} ${option.value}: "${value}" is not a valid value`)
+      throw new InstallError(
+        'usage',
+        coded('MONO7101', `${rawName} ${option.value}: "${value}" is not a valid value`),
+      )
     if (name === 'help') help = true
     else if (name === 'target') target = value as string
     else if (name === 'quiet') verbosity = -1
@@ -187,14 +197,15 @@ function known(name: string, rawName: string): OptionName {
   if (Object.hasOwn(table, name)) return name as OptionName
   const long = refusedShort[name] ?? name
   const why = refused[long]
-  if (why !== undefined) throw new InstallError('usage', `${rawName} is not supported: ${why}`)
+  if (why !== undefined)
+    throw new InstallError('usage', coded('MONO7102', `${rawName} is not supported: ${why}`))
   const suggestion = didYouMean(
     rawName,
     names.map((known) => `--${known}`),
   )
   throw new InstallError(
     'usage',
-    `Unknown option "${rawName}"${suggestion}; see monoceros install --help`,
+    coded('MONO7101', `Unknown option "${rawName}"${suggestion}; see monoceros install --help`),
   )
 }
 

@@ -47,7 +47,7 @@ test('on a terminal one line is written over, cut to its width, and gone in the 
 
 test('quiet leaves warnings', () => {
   expect(shown(80, true, half, whole, { kind: 'warning', text: 'look out' })).toBe(
-    'monoceros: warning: look out\n',
+    'monoceros: warning: look out [MONO7109]\n',
   )
 })
 

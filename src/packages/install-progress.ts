@@ -1,3 +1,4 @@
+import { coded } from '../messages/coded.ts'
 import type { InstallNotice } from './install-job.ts'
 
 /**
@@ -32,7 +33,7 @@ export class InstallProgress {
   take(notice: InstallNotice): void {
     switch (notice.kind) {
       case 'warning':
-        return this.#line(`monoceros: warning: ${notice.text}`)
+        return this.#line(`monoceros: warning: ${coded('MONO7109', notice.text)}`)
       case 'said':
         return this.#line(notice.text)
       case 'step':

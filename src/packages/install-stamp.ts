@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto'
-import { lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { pyodideVersion } from '../runtimes/pyodide/package.ts'
 import { version } from '../settings/version.ts'
@@ -22,12 +29,41 @@ interface Stamp {
   readonly lock: string
   /** Digest of the names, sizes and times of all files. */
   readonly files: string
+  /** Requests that the folder satisfies, the last ones first: {@link MOST_REQUESTS} at most. */
+  readonly requests?: readonly string[]
 }
 
-/** Puts a stamp into a folder that matches the lock file. */
-export function stamp(folder: string, lock: string): void {
-  const made: Stamp = { by: by(), lock: digest(lock), files: digest(listing(folder)) }
-  writeFileSync(join(folder, STAMP_NAME), `${JSON.stringify(made, null, 2)}\n`)
+const MOST_REQUESTS = 16
+
+/**
+ * Puts a stamp into a folder that matches the lock file.
+ *
+ * @param request what was asked for and is there now; null if that cannot be said in a word
+ */
+export function stamp(folder: string, lock: string, request: string | null = null): void {
+  const requests = request === null ? [] : [request]
+  write(folder, { by: by(), lock: digest(lock), files: digest(listing(folder)), requests })
+}
+
+/** Adds to a valid stamp that the folder satisfies this request, too. Does nothing without one. */
+export function addRequest(folder: string, lock: string, request: string): void {
+  const found = validStamp(folder, lock)
+  if (found === null) return
+  const others = (found.requests ?? []).filter((other) => other !== request)
+  write(folder, { ...found, requests: [request, ...others].slice(0, MOST_REQUESTS) })
+}
+
+/** Whether the folder is stamped, and the request was made and satisfied since. */
+export function isSatisfied(folder: string, lock: string, request: string): boolean {
+  return validStamp(folder, lock)?.requests?.includes(request) === true
+}
+
+/** By renaming, because another installation may read it. */
+function write(folder: string, made: Stamp): void {
+  const path = join(folder, STAMP_NAME)
+  const next = `${path}.${process.pid}`
+  writeFileSync(next, `${JSON.stringify(made, null, 2)}\n`)
+  renameSync(next, path)
 }
 
 /**
@@ -35,15 +71,18 @@ export function stamp(folder: string, lock: string): void {
  * release. False in doubt: a copy with other file times is installed again.
  */
 export function isStamped(folder: string, lock: string): boolean {
-  let found: Partial<Stamp> | null
+  return validStamp(folder, lock) !== null
+}
+
+function validStamp(folder: string, lock: string): Stamp | null {
   try {
-    found = JSON.parse(readFileSync(join(folder, STAMP_NAME), 'utf8')) as Partial<Stamp> | null
-    return (
+    const found = JSON.parse(readFileSync(join(folder, STAMP_NAME), 'utf8')) as Stamp | null
+    const isValid =
       found?.by === by() && found.lock === digest(lock) && found.files === digest(listing(folder))
-    )
+    return isValid ? found : null
   } catch {
     // There is no valid stamp, or something in the folder cannot be read.
-    return false
+    return null
   }
 }
 
@@ -62,7 +101,7 @@ function listing(folder: string, within = ''): string {
   entries.sort((a, b) => (a.name < b.name ? -1 : 1))
   for (const entry of entries) {
     const name = within === '' ? entry.name : `${within}/${entry.name}`
-    if (entry.name === '__pycache__' || name === STAMP_NAME) continue
+    if (entry.name === '__pycache__' || name.startsWith(STAMP_NAME)) continue
     const path = join(folder, name)
     if (entry.isDirectory()) lines += listing(folder, name)
     else if (entry.isSymbolicLink()) lines += `${JSON.stringify(name)} -> ${readlinkSync(path)}\n`

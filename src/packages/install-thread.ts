@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
+import { coded } from '../messages/coded.ts'
+import { ownEntry } from '../own-files/own-files.ts'
 import { cacheFolder } from '../runtimes/pyodide/image/cache-folder.ts'
 import { loadImage } from '../runtimes/pyodide/image/image.ts'
 import { STACK_MB } from '../runtimes/pyodide/memory-limit.ts'
@@ -94,7 +95,7 @@ export async function runThread(
     port: port2,
     answered,
   }
-  const thread = new Worker(entry(), {
+  const thread = new Worker(ownEntry('packages/install-entry'), {
     workerData,
     transferList: [port2],
     stdout: true,
@@ -123,7 +124,7 @@ export async function runThread(
         reject(
           new InstallError(
             'failed',
-            `the embedded Python failed: ${error.message.split('\n', 1)[0]}`,
+            coded('MONO7107', `the embedded Python failed: ${error.message.split('\n', 1)[0]}`),
           ),
         ),
       )
@@ -134,10 +135,4 @@ export async function runThread(
     port.close()
     await thread.terminate()
   }
-}
-
-/** The thread's program: a source or a compiled file, like this one. */
-function entry(): URL {
-  const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./install-entry.${extension}`, import.meta.url)
 }

@@ -16,7 +16,7 @@ const TABLE = {
     FAILED: [
       1,
       'The server could not start: an address, a log file, the pid file or an interpreter ' +
-        'is not available.',
+        'is not available, or it was started on Bun or Deno.',
     ],
     USAGE: [2, 'A flag, an environment variable or the config file has a mistake.'],
     NOT_LOADED: [3, 'The application could not be loaded, or took longer than `load_timeout`.'],
@@ -43,6 +43,19 @@ const TABLE = {
     HANGUP: [129, 'SIGHUP interrupted the installation; nothing has changed.'],
     INTERRUPTED: [130, 'SIGINT interrupted the installation; nothing has changed.'],
     TERMINATED: [143, 'SIGTERM interrupted the installation; nothing has changed.'],
+  },
+  /** `monoceros ctl` and `monoceros top`. */
+  ctl: {
+    DONE: [0, 'The server has answered, and has done what it was told.'],
+    FAILED: [
+      1,
+      'The server has tried, and failed: a reload, for example. The message has the reason.',
+    ],
+    USAGE: [2, 'The command line has a mistake.'],
+    NO_SERVER: [3, 'No server was found, or several were and none was named.'],
+    NO_ANSWER: [4, 'The server does not answer in time: it hangs, or is stopped.'],
+    REFUSED: [5, 'The server cannot do that now, or has no such worker.'],
+    OTHER_VERSION: [6, 'The server speaks another version of the protocol.'],
   },
   /** `monoceros python`, beside the statuses that the program itself chooses. */
   python: {
@@ -85,6 +98,7 @@ const TITLES: Readonly<Record<ProgramName, string>> = {
   acceptor: 'Acceptor processes',
   worker: 'Python workers',
   install: '`monoceros install`',
+  ctl: '`monoceros ctl` and `monoceros top`',
   python: '`monoceros python`',
 }
 

@@ -1,5 +1,6 @@
 import { delimiter, isAbsolute, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { ownFile } from '../own-files/own-files.ts'
+import { packagePython } from './python-command.ts'
 
 /** Which Python the application uses, if that is known. */
 export interface ApplicationPython {
@@ -22,10 +23,12 @@ export function helperPythons(
 ): readonly string[] {
   const { VIRTUAL_ENV, PATH = '' } = environment
   const folders = PATH.split(delimiter).filter((folder) => folder !== '')
+  const installedFor = packagePython()
   return [
     '/usr/bin/python3',
     ...folders.map((folder) => join(folder, 'python3')),
     ...(VIRTUAL_ENV === undefined ? [] : [join(VIRTUAL_ENV, 'bin', 'python')]),
+    ...(installedFor === null ? [] : [installedFor]),
     ...(own === undefined ? [] : pythonsOf(own)),
   ]
 }
@@ -41,5 +44,5 @@ function pythonsOf({ python, chdir }: ApplicationPython): string[] {
  * @param program `monoceros-relay`
  */
 export function helperArguments(program: string, ...args: readonly string[]): string[] {
-  return ['-I', '-S', fileURLToPath(new URL(`../../python/${program}`, import.meta.url)), ...args]
+  return ['-I', '-S', ownFile(`python/${program}`), ...args]
 }

@@ -1,6 +1,7 @@
 /** Where a command writes text: `process.stdout`, `process.stderr`, or a collector in tests. */
 export interface TextOutput {
-  write(text: string): unknown
+  /** Writes text, or bytes that somebody wants there instead of in a file. */
+  write(text: string | Uint8Array): unknown
   /** The width of the terminal in characters; undefined if the output is not a terminal. */
   readonly columns?: number | undefined
 }

@@ -31,10 +31,10 @@
  */
 import { tmpdir } from 'node:os'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
-import { choosePython, type Python } from '../runtimes/choose-python.ts'
+import type { Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { MountError } from '../runtimes/pyodide/files/mounts.ts'
-import { WorkerPool } from '../runtimes/workers/pool.ts'
+import type { WorkerPool } from '../runtimes/workers/pool.ts'
 import { requestsAtOnce } from '../runtimes/workers/worker-options.ts'
 import { WorkerStartError } from '../runtimes/workers/worker-start-error.ts'
 import { defaultDiskLimits } from '../spool/defaults.ts'
@@ -50,6 +50,8 @@ import { PythonCall, type PythonCallContext } from './python-call.ts'
 import { PythonLoadError, PythonOptionError, PythonUnavailableError } from './python-error.ts'
 import { entriesOfPool } from './python-log.ts'
 import { type CheckedOptions, checkOptions, type PythonAppOptions } from './python-options.ts'
+import type { PythonReload } from './python-reload.ts'
+import { type Runner, sharedRunner } from './shared-runners.ts'
 
 /** A Python application. See {@link pythonApp}. */
 export interface PythonApplication {
@@ -98,7 +100,10 @@ export function pythonApp(application: string, options: PythonAppOptions = {}): 
         `not ${describeValue(application)}`,
     )
   }
-  const runner = new PythonRunner(application, checkOptions(options))
+  const checked = checkOptions(options)
+  const runner: Runner = checked.shared
+    ? sharedRunner({ application, options: checked, make })
+    : make(application, checked)
   const app = (environ: WSGIEnvironment, startResponse: StartResponse) =>
     runner.call(environ, startResponse)
   Object.defineProperty(app, 'name', { value: `pythonApp(${application})` })
@@ -110,11 +115,15 @@ export function pythonApp(application: string, options: PythonAppOptions = {}): 
   })
 }
 
+function make(application: string, options: CheckedOptions): Runner {
+  return new PythonRunner(application, options)
+}
+
 /** The longest time of a timer, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** An application's workers, and the calls that are under way. */
-class PythonRunner implements PythonCallContext {
+class PythonRunner implements PythonCallContext, Runner {
   readonly encoder = new EnvironEncoder()
   readonly requestBuffering: boolean
   readonly bodyStore: BodyStore
@@ -130,6 +139,14 @@ class PythonRunner implements PythonCallContext {
   #reloading: Promise<void> | null = null
   /** The reload after it, for all calls in the meantime. */
   #nextReload: Promise<void> | null = null
+  /** Watches the application's files; null without the option `reload`. */
+  #watch: PythonReload | null = null
+  /** Why the application could not be loaded again after a change. */
+  #failure: unknown = null
+  /** How often files have changed. */
+  #changes = 0
+  /** A file has changed while the application was loaded for the first time. */
+  #startAgain = false
   /** Closing has run out of time: nothing is started any more. */
   #expired = false
   /** Removes this from what the server closes; null if it is not there. */
@@ -148,6 +165,10 @@ class PythonRunner implements PythonCallContext {
     this.requestBuffering = options.requestBuffering
     this.bodyStore = bodyStoreOf(options)
     this.window = options.responseWindow
+  }
+
+  get busy(): boolean {
+    return this.#holds > 0
   }
 
   call(environ: WSGIEnvironment, startResponse: StartResponse): Promise<WSGIBody> {
@@ -201,7 +222,39 @@ class PythonRunner implements PythonCallContext {
       } catch (error) {
         throw this.#startError(error)
       }
+      this.#failure = null
     })
+  }
+
+  /**
+   * Loads the application again after a change, at once: a load that is under way is given up,
+   * because it may be one that does not end.
+   *
+   * @returns false if another change came, or it is being closed
+   * @throws PythonLoadError, PythonUnavailableError: requests get it, too, until the next change
+   */
+  async #reloadForChange(): Promise<boolean> {
+    if (this.#closing !== null) return false
+    const unready = this.#unready
+    if (unready !== null) {
+      this.#startAgain = true
+      unready.kill()
+    }
+    const pool = this.#pool
+    if (pool === null) {
+      await this.ready()
+      return true
+    }
+    const change = ++this.#changes
+    try {
+      await this.#held(() => pool.reload())
+    } catch (error) {
+      if (change !== this.#changes || this.#closing !== null) return false
+      this.#failure = this.#startError(error)
+      throw this.#failure
+    }
+    this.#failure = null
+    return change === this.#changes
   }
 
   close(): Promise<void> {
@@ -212,6 +265,7 @@ class PythonRunner implements PythonCallContext {
   // ---------------------------------------------------------------- for calls (PythonCallContext)
 
   runtime(): WorkerPool | Promise<WorkerPool> {
+    if (this.#failure !== null) throw this.#failure
     if (this.#pool !== null) return this.#pool
     this.#starting ??= this.#start()
     return this.#starting
@@ -232,29 +286,57 @@ class PythonRunner implements PythonCallContext {
   async #start(): Promise<WorkerPool> {
     this.#forget ??= closeWithServer(this)
     try {
+      // Only now: a program may make the application and never call it.
+      const { choosePython } = await import('../runtimes/choose-python.ts')
+      const { WorkerPool: Pool } = await import('../runtimes/workers/pool.ts')
       const python = await choosePython({
         ...this.#options,
         directory: tmpdir(),
         option: 'the option python',
       })
-      if (this.#expired) throw this.#closedError()
-      const pool = this.#makePool(python)
-      this.#unready = pool
-      await pool.start()
+      if (this.#options.reload) await this.#watchFiles()
+      const pool = await this.#startPool(python, Pool)
       python.settle()
       this.#pool = pool
+      this.#watch?.loaded()
       return pool
     } catch (error) {
-      throw this.#startError(error)
+      const startError = this.#startError(error)
+      this.#watch?.loadFailed(startError)
+      throw startError
     } finally {
       this.#unready = null
       this.#starting = null // after a failure the next request tries again
     }
   }
 
-  #makePool({ start, runtime }: Python): WorkerPool {
+  async #startPool(python: Python, Pool: typeof WorkerPool): Promise<WorkerPool> {
+    for (;;) {
+      if (this.#expired) throw this.#closedError()
+      const pool = this.#makePool(python, Pool)
+      this.#startAgain = false
+      this.#unready = pool
+      try {
+        await pool.start()
+        return pool
+      } catch (error) {
+        if (!this.#startAgain || this.#closing !== null) throw error
+      }
+    }
+  }
+
+  async #watchFiles(): Promise<void> {
+    if (this.#watch !== null) return
+    // Only here: it is of no use in production.
+    const { PythonReload } = await import('./python-reload.ts')
+    const watch = new PythonReload(this.#application, this.#options, () => this.#reloadForChange())
+    this.#watch = watch
+    await watch.start()
+  }
+
+  #makePool({ start, runtime }: Python, Pool: typeof WorkerPool): WorkerPool {
     const options = this.#options
-    return new WorkerPool({
+    return new Pool({
       workers: options.workers,
       timeout: options.timeout,
       loadTimeout: options.loadTimeout,
@@ -275,8 +357,10 @@ class PythonRunner implements PythonCallContext {
         // No defaults: a variable that middleware has removed must not come back.
         environ: {},
         background: true,
+        reload: options.reload,
       },
       log: entriesOfPool(options.log),
+      ...(this.#watch === null ? {} : { events: this.#watch.events }),
     })
   }
 
@@ -304,6 +388,7 @@ class PythonRunner implements PythonCallContext {
 
   async #close(): Promise<void> {
     const until = performance.now() + this.#options.gracefulTimeout * 1000
+    await this.#watch?.close()
     if (!(await this.#finished(until))) {
       this.#expired = true
       this.#unready?.kill()
@@ -311,6 +396,8 @@ class PythonRunner implements PythonCallContext {
     const pool = this.#pool ?? (await this.#starting?.catch(() => null)) ?? null
     await pool?.stop(Math.max(0, until - performance.now()))
     for (const call of [...this.#calls]) call.fail(this.#closedError())
+    // Also one that a start, which was waited for, has made.
+    await this.#watch?.close()
     this.#forget?.()
   }
 

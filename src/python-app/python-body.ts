@@ -1,5 +1,6 @@
 import { FileSender } from '../gateway/file-sender.ts'
 import type { FileReference } from '../runtimes/runtime.ts'
+import { FreshPieces } from '../spool/piece-pool.ts'
 import { processStore } from '../spool/process-store.ts'
 
 /** Called by a body about its consumer. */
@@ -63,8 +64,11 @@ export class PythonBody implements AsyncIterableIterator<Uint8Array> {
 
   /** The rest is a part of a file; `over` when all of it has been read, or none can be. */
   file(reference: FileReference, over: () => void): void {
-    this.#file = new FileSender(reference, processStore().memory, {
-      data: (chunk) => this.push(chunk),
+    this.#file = new FileSender(reference, new FreshPieces(processStore().memory), {
+      data: (chunk) => {
+        this.push(chunk)
+        return true
+      },
       finish: () => {
         this.end()
         over()

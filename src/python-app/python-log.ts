@@ -1,5 +1,6 @@
 import type { LogLevel } from '../logging/error-log.ts'
 import { processLog } from '../logging/process-log.ts'
+import { fromElsewhere } from '../messages/coded.ts'
 import { type PoolLog, poolLog } from '../runtimes/workers/pool-log.ts'
 import { messageOf } from '../wsgi/stranger.ts'
 
@@ -26,7 +27,7 @@ export type PythonLog = (entry: PythonLogEntry) => void
 /** Writes to the error log of the server in this process, or else to standard error. */
 export const logToProcess: PythonLog = ({ pid, source, level, text }) => {
   const log = processLog()
-  if (source === 'server') log.log(level, text, pid)
+  if (source === 'server') log.log(level, fromElsewhere(text), pid)
   else log.forWorker(pid).output(source, text)
 }
 

@@ -6,6 +6,7 @@ import { type Settings, settingsTable } from '../settings/table.ts'
 import { readValue, ValueError } from '../settings/value.ts'
 import { PythonOptionError } from './python-error.ts'
 import { logToProcess, type PythonLog } from './python-log.ts'
+import type { PythonReloadEvent } from './python-reload-event.ts'
 
 /**
  * How a Python application is run. Options with the name of a setting of the server have the same
@@ -96,6 +97,24 @@ export interface PythonAppOptions {
    */
   strict?: boolean
   /**
+   * For development: whether the application is loaded again when one of its files changes, also
+   * templates and new modules. While it cannot be loaded, requests get the error
+   * (`PythonLoadError`). Defaults to false.
+   */
+  reload?: boolean
+  /** Other files whose change reloads the application, such as `'locale/*.mo'`. */
+  reloadExtraFiles?: string | readonly string[]
+  /** How `reload` notices changes; `'poll'` also on network drives. Defaults to `'auto'`. */
+  reloadEngine?: 'auto' | 'poll' | 'inotify'
+  /** Called after each reload that a change has caused, such as to refresh a page. */
+  onReload?: (event: PythonReloadEvent) => void
+  /**
+   * Whether this application and others in the process with the same options have the same workers.
+   * Defaults to true if `NODE_ENV` is `development`: Next.js, Vite and others run a module again
+   * when it is edited, and the workers of the last time would stay.
+   */
+  shared?: boolean
+  /**
    * Where the application's output and the workers' messages go. Defaults to standard error, in the
    * form of the server's error log.
    */
@@ -127,6 +146,9 @@ const NAMES = [
   'response_window',
   'strict',
   'raw_env',
+  'reload',
+  'reload_engine',
+  'reload_extra_files',
 ] as const
 
 /** All options, checked. */
@@ -154,7 +176,15 @@ export type CheckedOptions = Pick<
   | 'responseWindow'
   | 'strict'
   | 'rawEnv'
-> & { readonly runtime: 'auto' | 'cpython' | 'pyodide'; readonly log: PythonLog }
+  | 'reload'
+  | 'reloadEngine'
+  | 'reloadExtraFiles'
+> & {
+  readonly runtime: 'auto' | 'cpython' | 'pyodide'
+  readonly log: PythonLog
+  readonly onReload: ((event: PythonReloadEvent) => void) | null
+  readonly shared: boolean
+}
 
 /** @throws PythonOptionError */
 export function checkOptions(options: PythonAppOptions): CheckedOptions {
@@ -162,7 +192,7 @@ export function checkOptions(options: PythonAppOptions): CheckedOptions {
     throw new PythonOptionError(`pythonApp: the options must be an object, not ${quoted(options)}`)
   const given = options as Record<string, unknown>
   const checked: Record<string, unknown> = {}
-  const known = new Set(['log'])
+  const known = new Set(['log', 'onReload', 'shared'])
   for (const name of NAMES) {
     const setting = settingsTable.find((entry) => entry.name === name)! as SettingDefinition
     const option = name === 'raw_env' ? 'env' : camelCase(name)
@@ -185,13 +215,21 @@ export function checkOptions(options: PythonAppOptions): CheckedOptions {
       `pythonApp has no option ${quoted(name)}${didYouMean(name, [...known])}`,
     )
   }
-  const { log = logToProcess } = options
+  const { log = logToProcess, onReload = null } = options
+  const { shared = process.env.NODE_ENV === 'development' } = options
   if (typeof log !== 'function')
     throw new PythonOptionError(
       `pythonApp: log must be a function that takes an entry, not ${quoted(log)}`,
     )
+  if (onReload !== null && typeof onReload !== 'function')
+    throw new PythonOptionError(
+      `pythonApp: onReload must be a function that takes an event, not ${quoted(onReload)}`,
+    )
+  if (typeof shared !== 'boolean')
+    throw new PythonOptionError(`pythonApp: shared must be true or false, not ${quoted(shared)}`)
   const { chdir, pythonpath, ...others } = checked as unknown as CheckedOptions
-  return { ...others, chdir, pythonpath: pythonpath.map((folder) => resolve(chdir, folder)), log }
+  const folders = pythonpath.map((folder) => resolve(chdir, folder))
+  return { ...others, chdir, pythonpath: folders, shared, log, onReload }
 }
 
 function check(setting: SettingDefinition, option: string, value: unknown): unknown {

@@ -1,5 +1,6 @@
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { type Coded, coded } from '../messages/coded.ts'
 import type { RateLimiter } from './rate-limiter.ts'
 import type { OverLimit, RatePolicy } from './rate-policy.ts'
 import { redisScript } from './redis-script.ts'
@@ -11,6 +12,13 @@ const ANSWER_MS = 500
 /** After a failure, Redis is not asked for this long, in milliseconds. */
 const PAUSE_MS = 1000
 
+/** A Redis. */
+export interface RedisStore {
+  /** `redis://` or `rediss://` (TLS), with user, password and database. */
+  readonly url: string
+  readonly Redis: typeof Redis
+}
+
 /**
  * Counts in Redis, so that the limit is one for all servers that use it. While Redis is down, this
  * process counts by itself: a limit that is too generous is better than a site that is down.
@@ -21,22 +29,22 @@ export class RedisBuckets implements RateLimiter {
   readonly #limiter: RateLimiterRedis
   readonly #refused = new RefusedKeys()
   readonly #alone: TokenBuckets
-  readonly #log: (text: string) => void
+  readonly #log: (text: Coded) => void
   readonly #where: string
   /** Until then, Redis is not asked; `performance.now()`. */
   #pausedUntil = 0
   #down = false
 
   /**
-   * @param url `redis://` or `rediss://` (TLS), with user, password and database
+   * @param store where Redis is, and the class of the package `ioredis` that connects to it
    * @param log takes a line when Redis fails, and when it is back
    */
-  constructor(policies: readonly RatePolicy[], url: string, log: (text: string) => void) {
+  constructor(policies: readonly RatePolicy[], store: RedisStore, log: (text: Coded) => void) {
     this.#policies = policies
     this.#log = log
     this.#alone = new TokenBuckets(policies)
-    this.#where = withoutPassword(url)
-    this.#client = new Redis(url, {
+    this.#where = withoutPassword(store.url)
+    this.#client = new store.Redis(store.url, {
       commandTimeout: ANSWER_MS,
       connectTimeout: 2000,
       enableOfflineQueue: false,
@@ -95,14 +103,17 @@ export class RedisBuckets implements RateLimiter {
     this.#down = true
     const reason = (error as Error).message || (error as NodeJS.ErrnoException).code
     this.#log(
-      `The rate limit cannot be counted in Redis at ${this.#where} (${reason}); until it ` +
-        'answers, each acceptor counts by itself',
+      coded(
+        'MONO8302',
+        `The rate limit cannot be counted in Redis at ${this.#where} (${reason}); until it ` +
+          'answers, each acceptor counts by itself',
+      ),
     )
   }
 
   #recovered(): void {
     this.#down = false
-    this.#log(`The rate limit is counted in Redis at ${this.#where} again`)
+    this.#log(coded('MONO8303', `The rate limit is counted in Redis at ${this.#where} again`))
   }
 
   /** Ends the connection. */

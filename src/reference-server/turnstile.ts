@@ -1,3 +1,4 @@
+import { owned } from '../bytes/lent-memory.ts'
 import type { Reply, RequestHandler, RequestSink } from '../http/exchange.ts'
 import type { RequestHead } from '../http/request-head.ts'
 
@@ -116,7 +117,7 @@ class Held implements RequestSink {
 
   bodyData(chunk: Buffer): void {
     if (this.#sink !== null) return this.#sink.bodyData(chunk)
-    this.#chunks.push(chunk)
+    this.#chunks.push(owned(chunk))
     this.#reply.pauseBody()
   }
 

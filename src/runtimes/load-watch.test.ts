@@ -57,7 +57,7 @@ describe('a load that does not end', () => {
     await vi.advanceTimersByTimeAsync(2_000)
     expect(bench.warned).toEqual([
       expect.stringMatching(
-        /^Worker 7 is still loading site:app after 10 s \(it is abandoned after 50 s, load_timeout\)\. Stack of line \d$/,
+        /^Worker 7 is still loading site:app after 10 s \(it is abandoned after 50 s, load_timeout\)\. Stack of line \d \[MONO2021\]$/,
       ),
     ])
     await vi.advanceTimersByTimeAsync(30_000)
@@ -77,7 +77,7 @@ describe('a load that does not end', () => {
     const end = bench.load('Worker 7')
     await vi.advanceTimersByTimeAsync(400_000)
     expect(bench.givenUp).toEqual([])
-    expect(bench.warned[0]).toBe('Worker 7 is still loading site:app after 10 s. Stack')
+    expect(bench.warned[0]).toBe('Worker 7 is still loading site:app after 10 s. Stack [MONO2021]')
     expect(bench.warned).toHaveLength(6)
     end()
   })
@@ -88,10 +88,10 @@ test('the same stack is shown once', async () => {
   const ends = [bench.load('Worker 1'), bench.load('Worker 2')]
   await vi.advanceTimersByTimeAsync(21_000)
   expect(bench.warned).toEqual([
-    'Worker 1 is still loading site:app after 10 s. Stack',
-    'Worker 2 is still loading site:app after 10 s, at the same place as Worker 1',
-    'Worker 1 is still loading site:app after 20 s, at the same place as before',
-    'Worker 2 is still loading site:app after 20 s, at the same place as Worker 1',
+    'Worker 1 is still loading site:app after 10 s. Stack [MONO2021]',
+    'Worker 2 is still loading site:app after 10 s, at the same place as Worker 1 [MONO2021]',
+    'Worker 1 is still loading site:app after 20 s, at the same place as before [MONO2021]',
+    'Worker 2 is still loading site:app after 20 s, at the same place as Worker 1 [MONO2021]',
   ])
   for (const end of ends) end()
 })

@@ -2,6 +2,7 @@
  * Watches applications that are being loaded: logs where a slow one is, and ends one that takes
  * too long.
  */
+import { type Coded, coded } from '../messages/coded.ts'
 
 /** Where an application is while it is being loaded, for the log. */
 export interface StackReport {
@@ -27,7 +28,7 @@ export interface LoadWatchOptions {
   readonly application: string
   /** Seconds that an attempt may take; 0 for no limit. */
   readonly timeout: number
-  warn(text: string, pid: number): void
+  warn(text: Coded, pid: number): void
   /** Its timer does not keep the process from ending. */
   readonly background?: boolean
 }
@@ -127,7 +128,7 @@ export class LoadWatch {
     const limit =
       timeout === 0 ? '' : ` (it is abandoned after ${seconds(timeout * 1000)}, load_timeout)`
     const head = `${load.name} is still loading ${application} after ${seconds(after)}${limit}`
-    this.#options.warn(`${head}${this.#place(load, report)}`, load.pid)
+    this.#options.warn(coded('MONO2021', `${head}${this.#place(load, report)}`), load.pid)
   }
 
   /** Where it is, as the rest of a sentence. */

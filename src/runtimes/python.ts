@@ -18,6 +18,8 @@ export interface PythonRequest {
   readonly directory: string
   /** A folder that only this user can enter, for sockets. Defaults to `directory`. */
   readonly sockets?: string
+  /** Whether clients' sockets may be lent to workers that are processes. Defaults to false. */
+  readonly lending?: boolean
   /** The name of the setting `python` in messages. Defaults to `--python`. */
   readonly option?: string
 }

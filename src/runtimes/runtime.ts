@@ -1,4 +1,6 @@
 import type { Span } from '../bytes/span.ts'
+import type { RequestTimes } from '../observe/request-times.ts'
+import type { LentSocket } from '../transport/lent-socket.ts'
 
 /**
  * What runs an application, as the gateway sees it. A runtime takes whole requests and gives back
@@ -36,6 +38,8 @@ export interface Task {
    * Milliseconds of `performance.now()`.
    */
   readonly abandonedAt: number
+  /** The runtime notes when it is given to a worker and when it begins; null if nobody measures. */
+  readonly times?: RequestTimes | null
 
   /**
    * The application gives hints before its response (RFC 8297).
@@ -60,6 +64,18 @@ export interface Task {
   responseData(piece: Span): boolean
   /** The worker holds that many bytes of the body, and waits until the client takes some. */
   held(bytes: number): void
+  /**
+   * The worker can send the next bytes of the body to the client itself. Absent where that is never
+   * possible.
+   *
+   * @param bytes how many
+   * @param held how many of them it holds in its memory until then
+   * @returns the socket that is to be lent to it: a head with a sufficient Content-Length has been
+   * given to the kernel. Null if the bytes are to come here
+   */
+  offered?(bytes: number, held: number): LentSocket | null
+  /** The worker has written that many bytes to the socket, as above, and has given it back. */
+  sent?(bytes: number): void
   /** The response is over; `broken` if it is not complete. */
   responseEnd(broken: boolean): void
   /** The rest of the response is a part of a file. Also ends the task. */
@@ -86,8 +102,22 @@ export const KEPT = 1
 /** The head broke a rule: the client has been answered 500, and the rest is not needed. */
 export const REFUSED = 2
 
+/** Uses memory again that a channel may read after a call has returned. */
+export interface MemoryOwner {
+  /** A piece of it is needed … */
+  memoryInUse(): void
+  /** … and not any more. Called once for each call of the other. */
+  memoryUnused(): void
+}
+
 export type TaskBody =
-  | { readonly kind: 'whole'; readonly chunks: readonly Buffer[]; readonly length: number }
+  | {
+      readonly kind: 'whole'
+      readonly chunks: readonly Buffer[]
+      readonly length: number
+      /** Uses the memory of the chunks again when nobody needs it. */
+      readonly owner?: MemoryOwner
+    }
   | { readonly kind: 'file'; readonly path: string; readonly length: number }
   | { readonly kind: 'stream' }
 

@@ -1,5 +1,7 @@
 /** Parses the command line, with Node's `util.parseArgs` and the settings table. */
+
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { coded } from '../messages/coded.ts'
 import type { SettingDefinition, SettingType } from './definition.ts'
 import { gunicornFacts } from './gunicorn-facts.ts'
 import { type GunicornSetting, gunicornAdvice, gunicornSettings } from './gunicorn-settings.ts'
@@ -73,14 +75,14 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
     if (flag === undefined) {
       throw new SettingsError(
         'unknown-flag',
-        `${prefix}Unknown option ${quoted(name)}${didYouMean(name, OWN_FLAGS)}`,
+        coded('MONO1001', `${prefix}Unknown option ${quoted(name)}${didYouMean(name, OWN_FLAGS)}`),
       )
     }
     const whole = words[token.index]!
     if (token.inlineValue && !name.startsWith('--') && flags.has(`-${whole}`)) {
       throw new SettingsError(
         'unknown-flag',
-        `${prefix}Unknown option ${quoted(whole)} (did you mean -${whole}?)`,
+        coded('MONO1001', `${prefix}Unknown option ${quoted(whole)} (did you mean -${whole}?)`),
       )
     }
     let value = token.value
@@ -92,19 +94,19 @@ export function parseCommandLine(args: readonly string[], source = ''): CommandL
       if (missing)
         throw new SettingsError(
           'missing-value',
-          `${prefix}${name} needs a value: ${name} ${metavarOf(flag)}`,
+          coded('MONO1002', `${prefix}${name} needs a value: ${name} ${metavarOf(flag)}`),
         )
     } else if (value !== undefined) {
       throw new SettingsError(
         'unwanted-value',
-        `${prefix}${name} does not take a value, got ${quoted(value)}`,
+        coded('MONO1003', `${prefix}${name} does not take a value, got ${quoted(value)}`),
       )
     }
     if ('gunicorn' in flag) {
       const fact = gunicornFact(flag.gunicorn.name)
       if (fact !== undefined && isGunicornDefault(fact, value ?? true)) continue
       const { refused, text } = gunicornAdvice(flag.gunicorn, name, value)
-      if (refused) throw new SettingsError('unsupported', `${prefix}${text}`)
+      if (refused) throw new SettingsError('unsupported', coded('MONO1004', `${prefix}${text}`))
       notes.push(`${prefix}${text}`)
       continue
     }
@@ -175,8 +177,11 @@ function giveApplication(
   if (before !== undefined) {
     throw new SettingsError(
       'two-applications',
-      `${prefix}Two applications given, ${quoted(before.raw)} and ${quoted(value)}; ` +
-        `a command serves one. (${valueHint(previous)}.)`,
+      coded(
+        'MONO1005',
+        `${prefix}Two applications given, ${quoted(before.raw)} and ${quoted(value)}; ` +
+          `a command serves one. (${valueHint(previous)}.)`,
+      ),
     )
   }
   values.set('wsgi_app', { raw: value, label: `${prefix}APP` })

@@ -22,6 +22,8 @@ export const SECTION_NAMES = [
   'Logging',
   'Server hooks',
   'Metrics',
+  'Traces',
+  'Control',
   'Development',
   'Configuration',
 ] as const
@@ -86,6 +88,7 @@ export type RuleName =
   | 'access-log-format'
   | 'syslog-address'
   | 'statsd-address'
+  | 'http-origins'
   | 'one-line'
   | 'networks'
   | 'hosts'
@@ -104,6 +107,10 @@ export type RuleName =
   | 'ssl-version'
   | 'redirect-addresses'
   | 'hsts'
+  | 'plain-addresses'
+  | 'url-path'
+  | 'ratio'
+  | 'otlp-endpoint'
 
 /** One entry of the settings table. */
 export interface SettingDefinition {

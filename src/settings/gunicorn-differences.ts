@@ -13,6 +13,9 @@ export const gunicornDifferences: Readonly<Record<string, string>> = {
   bind:
     '`tls:` in front for TLS beside plain addresses; `unix:@NAME` for abstract sockets; ' +
     '`fd://` may stand beside others; may have commas',
+  control_socket:
+    'one for each server, in a folder of its own; for `monoceros ctl` ' +
+    '([control](control.md)), not for `gunicornc`',
   initgroups: 'the group is `group`; in Gunicorn it stays root',
   user: "without `group`, the group is the user's own, not root's; root's other groups are dropped",
   umask: '`--socket-mode` and `--socket-group` are for the sockets alone',

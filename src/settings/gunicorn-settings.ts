@@ -25,7 +25,6 @@ const LAX = 'it accepts malformed requests, which can be used to smuggle request
 const ASGI = 'only WSGI applications are supported, not ASGI'
 const DIRTY = 'there are no dirty workers; use a task queue for long jobs'
 const PASTE = 'write a module that calls paste.deploy.loadapp, and serve that module'
-const CONTROL = 'there is no control socket; send signals to the arbiter'
 /** For settings that only refine one that is refused: alone, they mean nothing to Gunicorn. */
 const withoutEffect = (other: string) => `it has no effect without ${other}`
 
@@ -37,12 +36,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     advice: 'workers never write to a client, so there is nothing to turn off',
   },
   { name: 'http_parser', flags: ['--http-parser'], ...IGNORED, advice: 'there is one HTTP parser' },
-  {
-    name: 'control_socket_disable',
-    flags: ['--no-control-socket'],
-    ...IGNORED_SWITCH,
-    advice: 'there is no control socket',
-  },
   {
     name: 'spew',
     flags: ['--spew'],
@@ -140,8 +133,6 @@ export const gunicornSettings: readonly GunicornSetting[] = [
     ...IGNORED,
     advice: withoutEffect('dirty_workers'),
   })),
-  { name: 'control_socket', flags: ['--control-socket'], ...IGNORED, advice: CONTROL },
-  { name: 'control_socket_mode', flags: ['--control-socket-mode'], ...IGNORED, advice: CONTROL },
   ...['on_dirty_starting', 'dirty_post_fork', 'dirty_worker_init', 'dirty_worker_exit'].map(
     (name) => ({ name, flags: [], ...IGNORED, advice: withoutEffect('dirty_workers') }),
   ),

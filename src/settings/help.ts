@@ -14,8 +14,9 @@ export const USAGE_LINE = `Usage: ${USAGE}`
  * All flags with the first paragraph about each, grouped by section.
  *
  * @param width of the terminal, in characters
+ * @param embedded whether there are commands for the embedded Python
  */
-export function renderHelp(width = 100): string {
+export function renderHelp(width = 100, embedded = true): string {
   const lines = [
     USAGE_LINE,
     '',
@@ -29,11 +30,26 @@ export function renderHelp(width = 100): string {
     '  monoceros -w 4 mysite.wsgi            As gunicorn -w 4 mysite.wsgi',
     '  monoceros --check-config mysite.wsgi  Check settings and application',
     '  monoceros --reload mysite.wsgi        Reload when a file changes',
-    '',
-    'Commands that need no installed Python (each has its own --help):',
-    '  monoceros python SCRIPT   Run a program on the embedded Python',
-    '  monoceros install NAME    Install packages into python_modules',
   ]
+  lines.push(
+    '',
+    'Commands for a running server (each has its own --help):',
+    '  monoceros ctl status      Ask it what it is doing; ctl --help has more',
+    '  monoceros top             The same live, in the terminal',
+    '',
+    'Learn WSGI in the browser, offline:',
+    '  monoceros learn           Serve the documentation, with its tutorial',
+    '',
+    'When something is wrong:',
+    '  monoceros explain CODE    Explain the code of an error: MONO1001',
+  )
+  if (embedded)
+    lines.push(
+      '',
+      'Commands that need no installed Python (each has its own --help):',
+      '  monoceros python SCRIPT   Run a program on the embedded Python',
+      '  monoceros install NAME    Install packages into python_modules',
+    )
   for (const section of SECTION_NAMES) {
     const settings = table.filter(
       (setting) => setting.section === section && setting.flags.length > 0,

@@ -20,6 +20,11 @@ export function errorLogOptions(settings: Settings): ErrorLogOptions {
   }
 }
 
+/** Whether the newest entries of the error log are kept, for those who may ask for them. */
+export function keepsLog({ controlSocketDisable, metricsBind }: Settings): boolean {
+  return !controlSocketDisable || metricsBind.length > 0
+}
+
 /** For one of the logs; null if it does not go to syslog. */
 export function syslogOptions(settings: Settings, log: 'access' | 'error'): SyslogOptions | null {
   if (!settings.syslog) return null

@@ -1,3 +1,4 @@
+import { coded } from '../messages/coded.ts'
 import type { GivenValue } from './command-line.ts'
 import { camelCase, type SettingDefinition } from './definition.ts'
 import { runtimeOf } from './runtime.ts'
@@ -13,6 +14,7 @@ const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
   worker_class: ['cpython'],
   threads: ['cpython'],
   preload_app: ['cpython'],
+  lend_sockets: ['cpython'],
   max_worker_memory: ['cpython', 'node'],
   max_worker_memory_jitter: ['cpython', 'node'],
   worker_connections: ['cpython'],
@@ -34,6 +36,7 @@ const MEANT_FOR: Readonly<Record<string, readonly RuntimeName[]>> = {
 /** Settings that only change what another one switches on. */
 const CHANGES: Readonly<Record<string, string>> = {
   rate_limit_store: 'rate_limit',
+  control_token_file: 'metrics_bind',
   rate_limit_exempt: 'rate_limit',
   cache_entry_size: 'cache',
   cache_wait: 'cache',
@@ -82,15 +85,22 @@ export function notesOnMeaningless(
   if (runtime !== 'node' && /[\\/].*\.(?:[cm]?[jt]s|[jt]sx)(:|$)/.test(wsgiApp)) {
     throw new SettingsError(
       'bad-value',
-      `runtime ${runtime} runs Python modules, but ${wsgiApp} is a file for the runtime node. ` +
-        'Leave the runtime out',
+      coded(
+        'MONO1047',
+        `runtime ${runtime} runs Python modules, but ${wsgiApp} is a file for the runtime node. ` +
+          'Leave the runtime out',
+      ),
     )
   }
   if (runtime === 'pyodide' && settings.workerClass === 'gevent') {
     throw new SettingsError(
       'bad-value',
-      'worker_class gevent is not supported by the embedded Python, which has no sockets to wait ' +
-        "for. Use the system's Python, or more --workers",
+      coded(
+        'MONO1046',
+        'worker_class gevent is not supported by the embedded Python, which has no sockets to ' +
+          'wait ' +
+          "for. Use the system's Python, or more --workers",
+      ),
     )
   }
   // With `auto`, it is not known yet which Python it will be.

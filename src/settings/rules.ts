@@ -6,7 +6,7 @@ import { parseStatsdAddress } from '../logging/statsd-address.ts'
 import { parseSyslogAddress } from '../logging/syslog-address.ts'
 import { parseRatePolicy } from '../rate-limit/rate-policy.ts'
 import { findGroup, findUser } from './accounts.ts'
-import { BindAddressError, parseBindAddress } from './bind-address.ts'
+import { type BindAddress, BindAddressError, isAbstract, parseBindAddress } from './bind-address.ts'
 import type { RuleName } from './definition.ts'
 import { readWorkerClass } from './worker-class.ts'
 
@@ -40,6 +40,18 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
     return { expected: 'a path that begins with a slash, such as /shop, without "//", "?" or "#"' }
   },
 
+  'plain-addresses': (value) => {
+    const wrong = (value as readonly BindAddress[]).some(
+      (one) => one.tls || one.kind === 'fd' || (one.kind === 'unix' && isAbstract(one.path)),
+    )
+    return wrong ? { expected: 'HOST:PORT, [IPV6]:PORT or unix:PATH, without TLS' } : { value }
+  },
+
+  'url-path': (value) =>
+    value === null || /^\/(?:(?![?#%])[\x21-\x7e])*$/.test(String(value))
+      ? { value }
+      : { expected: 'a path that begins with a slash, such as /healthz, without "?", "#" or "%"' },
+
   'access-log-format': (value) => {
     try {
       compileAccessFormat(String(value))
@@ -60,6 +72,15 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
     value === null || parseStatsdAddress(String(value)) !== null
       ? { value }
       : { expected: 'HOST:PORT or unix://PATH' },
+
+  /** Written as an origin is (RFC 6454 §6.2), so that a path can follow. */
+  'http-origins': (value) => {
+    const urls = (value as readonly string[]).map((url) => url.replace(/\/$/, ''))
+    const isOrigin = (url: string) => /^https?:\/\/[^/?#@\s]+$/.test(url) && URL.canParse(url)
+    return urls.length <= 16 && urls.every(isOrigin)
+      ? { value: urls }
+      : { expected: 'at most 16 addresses such as http://10.0.0.2:9400, without a path' }
+  },
 
   /** It becomes a part of a message in a protocol of lines. */
   'one-line': (value) =>
@@ -193,6 +214,16 @@ export const rules: Readonly<Record<RuleName, SettingRule>> = {
       : { expected: 'a number of seconds such as 31536000, then perhaps ; includeSubDomains' }
   },
 
+  ratio: (value) =>
+    value === null || (/^(?:[0-9]+\.?[0-9]*|\.[0-9]+)$/.test(String(value)) && Number(value) <= 1)
+      ? { value }
+      : { expected: 'a number from 0 to 1, such as 0.1' },
+
+  'otlp-endpoint': (value) =>
+    value === null || value === 'env' || /^https?:$/.test(protocolOf(String(value)))
+      ? { value }
+      : { expected: 'a URL such as http://127.0.0.1:4318, or env' },
+
   'ssl-version': (value) => {
     const version = SSL_VERSIONS[String(value).toLowerCase()]
     return version !== undefined ? { value: version } : { expected: 'TLS, TLSv1_2 or TLSv1_3' }
@@ -217,6 +248,11 @@ const SSL_VERSIONS: Readonly<Record<string, string>> = {
 const HSTS_DIRECTIVES: Readonly<Record<string, string>> = {
   includesubdomains: 'includeSubDomains',
   preload: 'preload',
+}
+
+/** `''` for what is no URL. */
+function protocolOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).protocol : ''
 }
 
 function isTcp(text: string): boolean {

@@ -1,3 +1,5 @@
+import { type Coded, CodedError } from '../messages/coded.ts'
+
 /** The kinds of mistakes in settings. */
 export type SettingsErrorCode =
   | 'unknown-flag'
@@ -15,10 +17,10 @@ export type SettingsErrorCode =
  * Thrown for a user's mistake in flags, environment or config file. `message` is one line with the
  * value and what to do.
  */
-export class SettingsError extends Error {
+export class SettingsError extends CodedError {
   readonly code: SettingsErrorCode
 
-  constructor(code: SettingsErrorCode, message: string) {
+  constructor(code: SettingsErrorCode, message: Coded) {
     super(message)
     this.code = code
   }

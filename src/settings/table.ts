@@ -8,6 +8,7 @@ import type { SettingsOf } from './definition.ts'
 import { applicationSettings } from './sections/application.ts'
 import { cacheSettings } from './sections/cache.ts'
 import { configurationSettings } from './sections/configuration.ts'
+import { controlSettings } from './sections/control.ts'
 import { developmentSettings } from './sections/development.ts'
 import { fairnessSettings } from './sections/fairness.ts'
 import { hookSettings } from './sections/hooks.ts'
@@ -21,6 +22,7 @@ import { staticFileSettings } from './sections/static-files.ts'
 import { systemSettings } from './sections/system.ts'
 import { timeoutSettings } from './sections/timeouts.ts'
 import { tlsSettings } from './sections/tls.ts'
+import { traceSettings } from './sections/traces.ts'
 import { trustSettings } from './sections/trust.ts'
 import { workerSettings } from './sections/workers.ts'
 
@@ -41,6 +43,8 @@ export const settingsTable = [
   ...loggingSettings,
   ...hookSettings,
   ...metricsSettings,
+  ...traceSettings,
+  ...controlSettings,
   ...developmentSettings,
   ...configurationSettings,
 ] as const

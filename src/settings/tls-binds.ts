@@ -1,4 +1,5 @@
 /** Which of the addresses to listen on use TLS. */
+import { type Coded, coded } from '../messages/coded.ts'
 import {
   type BindAddress,
   formatBindAddress,
@@ -63,25 +64,40 @@ export function withTls(address: BindAddress, settings: TlsSettings): BindAddres
 export function checkTlsBinds(settings: TlsSettings): void {
   const { bind, certfile, keyfile, devTls, httpRedirect } = settings
   if (devTls && certfile.length > 0)
-    throw refused('dev_tls makes a certificate, and certfile has one; remove one of them')
+    throw refused(
+      coded('MONO1041', 'dev_tls makes a certificate, and certfile has one; remove one of them'),
+    )
   // Without the refusal, the server would speak plain HTTP.
   if (keyfile.length > 0 && certfile.length === 0)
-    throw refused(`keyfile ${keyfile[0]} has no certificate: give that with --certfile`)
+    throw refused(
+      coded('MONO1042', `keyfile ${keyfile[0]} has no certificate: give that with --certfile`),
+    )
   const secure = bind.filter((address) => address.tls)
   const [first] = secure
   if (first !== undefined && !usesTls(settings))
-    throw refused(`bind ${formatBindAddress(first)} needs a certificate: give it with --certfile`)
+    throw refused(
+      coded(
+        'MONO1042',
+        `bind ${formatBindAddress(first)} needs a certificate: give it with --certfile`,
+      ),
+    )
   if (httpRedirect.length > 0 && !usesTls(settings))
     throw refused(
-      `http_redirect ${httpRedirect.join(',')} needs HTTPS to redirect to: ` +
-        'give a certificate with --certfile',
+      coded(
+        'MONO1042',
+        `http_redirect ${httpRedirect.join(',')} needs HTTPS to redirect to: ` +
+          'give a certificate with --certfile',
+      ),
     )
   const anyPort = (address: BindAddress) => address.kind === 'tcp' && address.port === 0
   const plain = new Set(bind.filter((one) => !one.tls).map(formatSocketAddress))
   const both = secure.find((one) => !anyPort(one) && plain.has(formatSocketAddress(one)))
   if (both !== undefined)
     throw refused(
-      `bind has ${formatSocketAddress(both)} both with tls: and without; remove one of them`,
+      coded(
+        'MONO1043',
+        `bind has ${formatSocketAddress(both)} both with tls: and without; remove one of them`,
+      ),
     )
   const all = new Set(bind.map(formatSocketAddress))
   const taken = redirectAddresses(settings).find(
@@ -89,10 +105,13 @@ export function checkTlsBinds(settings: TlsSettings): void {
   )
   if (taken !== undefined)
     throw refused(
-      `http_redirect and bind both have ${formatSocketAddress(taken)}; use another port`,
+      coded(
+        'MONO1043',
+        `http_redirect and bind both have ${formatSocketAddress(taken)}; use another port`,
+      ),
     )
 }
 
-function refused(text: string): SettingsError {
+function refused(text: Coded): SettingsError {
   return new SettingsError('bad-value', text)
 }

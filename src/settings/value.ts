@@ -174,7 +174,9 @@ const readers: Readonly<Record<SettingType, Reader>> = {
 
   addresses: (raw, setting) => {
     const texts = commaSeparated(raw, setting)
-    if (texts.length === 0) throw new ValueError('expected at least one address to listen on', raw)
+    const optional = Array.isArray(setting.default) && setting.default.length === 0
+    if (texts.length === 0 && !optional)
+      throw new ValueError('expected at least one address to listen on', raw)
     return texts.map((address) => {
       try {
         return parseBindAddress(address)

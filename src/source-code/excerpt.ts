@@ -1,5 +1,6 @@
 /** Source code around the place of an error, for pages that show errors to a developer. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { escapeHtml } from '../semantics/html-text.ts'
 
 /** Lines of a source file around a place. */
@@ -47,6 +48,19 @@ export function excerptHtml({ first, lines }: SourceExcerpt, marked: number): st
       return number === marked ? `<mark>${text}</mark>` : `${text}\n`
     })
     .join('')
+}
+
+/**
+ * The path of a file URL, without the query that loaders add to reload a file. Any other text is
+ * returned as it is.
+ */
+export function pathOf(place: string): string {
+  if (!place.startsWith('file:')) return place
+  try {
+    return fileURLToPath(place.replace(/[?#].*$/, ''))
+  } catch {
+    return place
+  }
 }
 
 function readSource(path: string): string | null {

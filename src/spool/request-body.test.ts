@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
+import { LENT_MEMORY } from '../bytes/lent-memory.ts'
 import { DiskBudget } from './disk-budget.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { RequestBody } from './request-body.ts'
@@ -53,6 +54,30 @@ describe('a request body', () => {
     expect(kept).toMatchObject({ kind: 'whole', length: 10 })
     expect(kept.kind === 'whole' && Buffer.concat(kept.chunks).toString()).toBe('0123456789')
     expect(openFiles()).toEqual([])
+  })
+
+  it('gives its memory back for the next one, unless somebody still reads it', () => {
+    const store = makeSpool(directory, { bodyMemory: 100_000, memory: new MemoryBudget(10 ** 6) })
+    const bodyOf = (byte: number) => {
+      const body = new RequestBody(store, 8000)
+      body.append(LENT_MEMORY.fill(byte, 0, 8000).subarray(0, 8000))
+      const kept = body.finished()
+      return { body, bytes: kept.kind === 'whole' ? kept.chunks[0]! : Buffer.alloc(0) }
+    }
+    const first = bodyOf(1)
+    expect(store.memory.held).toBe(16 * 1024 + 128)
+    first.body.discard()
+    expect(store.memory.held).toBe(0)
+    const second = bodyOf(2)
+    expect(second.bytes.buffer).toBe(first.bytes.buffer)
+    second.body.memoryInUse()
+    second.body.discard()
+    const third = bodyOf(3)
+    expect(third.bytes.buffer).not.toBe(second.bytes.buffer)
+    expect(second.bytes).toEqual(Buffer.alloc(8000, 2))
+    third.body.discard()
+    second.body.memoryUnused()
+    expect(bodyOf(4).bytes.buffer).toBe(second.bytes.buffer)
   })
 
   it('of one byte more goes to a file that has no name', async () => {

@@ -1,10 +1,16 @@
+import { BLOCKS } from './block-pool.ts'
 import { KeptPieces } from './kept-pieces.ts'
 import { type BodyStore, NoSpaceError } from './spool.ts'
 import { TemporaryFile } from './temporary-file.ts'
 
 /** A complete body in memory, or a file that contains it. */
 export type KeptBody =
-  | { readonly kind: 'whole'; readonly chunks: readonly Buffer[]; readonly length: number }
+  | {
+      readonly kind: 'whole'
+      readonly chunks: readonly Buffer[]
+      readonly length: number
+      readonly owner: RequestBody
+    }
   | { readonly kind: 'file'; readonly path: string; readonly length: number }
 
 const SEE = 'see spool_size, spool_reserve and, for the number of files, ulimit -n'
@@ -19,7 +25,12 @@ const MEMORY_UNDER_PRESSURE = 16 * 1024
 export class RequestBody {
   length = 0
   readonly #store: BodyStore
-  readonly #pieces = new KeptPieces()
+  readonly #expected: number
+  readonly #pieces = new KeptPieces(BLOCKS)
+  /** How many pieces are being written to a channel. */
+  #uses = 0
+  /** Blocks to give back when that is over. */
+  #waiting: Buffer[] | null = null
   /** Counted as held in memory. */
   #held = 0
   #file: TemporaryFile | null = null
@@ -38,8 +49,10 @@ export class RequestBody {
    */
   #noSpaceSince = Number.POSITIVE_INFINITY
 
-  constructor(store: BodyStore) {
+  /** @param expected the declared length; 0 if it is not known */
+  constructor(store: BodyStore, expected = 0) {
     this.#store = store
+    this.#expected = expected
   }
 
   /**
@@ -55,11 +68,12 @@ export class RequestBody {
     return this.#failure
   }
 
+  /** @param chunk may be lent */
   append(chunk: Buffer): void {
     this.length += chunk.length
     if (this.#failure !== null) return // it cannot be stored
     const before = this.#pieces.held
-    this.#pieces.push(chunk)
+    this.#pieces.push(chunk, Math.max(0, this.#expected - this.length))
     this.#hold(this.#pieces.held - before)
     if (!this.#spilled) {
       const { bodyMemory, memory } = this.#store
@@ -87,7 +101,19 @@ export class RequestBody {
   finished(): KeptBody {
     if (this.#failure !== null) throw this.#failure
     if (this.#file !== null) return { kind: 'file', path: this.#file.path, length: this.length }
-    return { kind: 'whole', chunks: this.#pieces.all(), length: this.length }
+    return { kind: 'whole', chunks: this.#pieces.all(), length: this.length, owner: this }
+  }
+
+  /** A piece is read, also after {@link discard} … */
+  memoryInUse(): void {
+    this.#uses++
+  }
+
+  /** … and not any more. */
+  memoryUnused(): void {
+    if (--this.#uses > 0 || this.#waiting === null) return
+    giveBack(this.#waiting)
+    this.#waiting = null
   }
 
   /** Drops the body and removes the file. May be called more than once. */
@@ -105,7 +131,10 @@ export class RequestBody {
   }
 
   #forgetMemory(): void {
+    const blocks = this.#pieces.takeBlocks()
     this.#pieces.clear()
+    if (this.#uses === 0) giveBack(blocks)
+    else if (blocks.length > 0) this.#waiting = blocks
     this.#hold(-this.#held)
   }
 
@@ -137,11 +166,13 @@ export class RequestBody {
   }
 
   #writeTaken(position: number): void {
+    const blocks = this.#pieces.takeBlocks()
     const pieces = this.#pieces.take()
     const held = this.#held
     if (this.#discarded) return this.#rest()
     const end = this.#written
     this.#file!.write(pieces, position, (error) => {
+      giveBack(blocks)
       if (error === null) {
         this.#stored = end
         this.#store.disk.wrote(end - position)
@@ -201,4 +232,8 @@ export class RequestBody {
     this.#file?.close()
     this.#file = null
   }
+}
+
+function giveBack(blocks: readonly Buffer[]): void {
+  for (const block of blocks) BLOCKS.give(block)
 }

@@ -34,8 +34,8 @@ export class TemporaryFile {
       const descriptors = ownDescriptors()
       if (descriptors === null) return callback(null, new TemporaryFile(fd, name))
       unlink(name, (unlinkError) => {
-        if (unlinkError === null)
-          return callback(null, new TemporaryFile(fd, `${descriptors}/${fd}`))
+        // Deno calls back with undefined.
+        if (!unlinkError) return callback(null, new TemporaryFile(fd, `${descriptors}/${fd}`))
         close(fd, ignore)
         callback(unlinkError)
       })

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { RequestEvents } from '../observe/request-events.ts'
 import { measureRequests } from './server-metrics.ts'
-import { StatsdClient } from './statsd-client.ts'
+import { openStatsd, StatsdClient } from './statsd-client.ts'
 
 function client(options: { prefix?: string; tags?: string } = {}) {
   const sent: string[] = []
@@ -58,6 +58,7 @@ test('a request that is refused before it begins is counted, and one that begins
     remoteAddress: '',
     requestLine: '',
     reason: '',
+    code: 'bare-lf',
     clientGaveUp: false,
     startedAt: null,
   }
@@ -69,4 +70,16 @@ test('a request that is refused before it begins is counted, and one that begins
     'gunicorn.request.status.400:1|c|@1.0',
     'gunicorn.requests:1|c|@1.0',
   ])
+})
+
+test('a daemon whose name nobody knows is told of, and holds up nothing', async () => {
+  const told: string[] = []
+  const settings = { statsdPrefix: '', dogstatsdTags: '', python: null, chdir: '.' }
+  const statsd = openStatsd({ ...settings, statsdHost: 'no-such-host.invalid:8125' }, (text) =>
+    told.push(text),
+  )!
+  statsd.count('a')
+  await vi.waitFor(() => expect(told).toHaveLength(1), 10_000)
+  expect(told[0]).toMatch(/^Cannot send metrics: .* \[MONO8101\]$/)
+  await statsd.close()
 })

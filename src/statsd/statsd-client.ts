@@ -1,8 +1,10 @@
 /** A client of StatsD and DogStatsD daemons. */
+
 import { RelaySender } from '../logging/senders/relay-sender.ts'
 import type { OnTrouble, Sender } from '../logging/senders/sender.ts'
 import { UdpSender } from '../logging/senders/udp-sender.ts'
 import { parseStatsdAddress } from '../logging/statsd-address.ts'
+import { type Coded, coded } from '../messages/coded.ts'
 
 /** Metrics wait at most this long, in milliseconds. */
 const DELAY_MS = 100
@@ -23,11 +25,14 @@ export interface StatsdSettings {
  *
  * @param onTrouble called when the daemon's address cannot be used
  */
-export function openStatsd(settings: StatsdSettings, onTrouble: OnTrouble): StatsdClient | null {
+export function openStatsd(
+  settings: StatsdSettings,
+  onTrouble: (text: Coded) => void,
+): StatsdClient | null {
   const { statsdHost, statsdPrefix, dogstatsdTags, python, chdir } = settings
   const address = statsdHost === null ? null : parseStatsdAddress(statsdHost)
   if (address === null) return null
-  const trouble: OnTrouble = (text) => onTrouble(`Cannot send metrics: ${text}`)
+  const trouble: OnTrouble = (text) => onTrouble(coded('MONO8101', `Cannot send metrics: ${text}`))
   const sender =
     address.kind === 'udp'
       ? new UdpSender(address, trouble)

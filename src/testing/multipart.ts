@@ -1,3 +1,4 @@
+import type { Bytes } from '../wsgi/types.ts'
 import { isList } from './list.ts'
 import { TestClientError } from './test-client-error.ts'
 
@@ -38,7 +39,7 @@ const encoder = new TextEncoder()
  *
  * @throws TestClientError (`bad-option`) for a type of a file that cannot be sent
  */
-export function encodeMultipart(form: MultipartForm): { type: string; bytes: Uint8Array } {
+export function encodeMultipart(form: MultipartForm): { type: string; bytes: Bytes } {
   const boundary = `----monoceros${crypto.randomUUID().replaceAll('-', '')}`
   const pieces: Uint8Array[] = []
   for (const part of partsOf(form)) {
@@ -78,7 +79,7 @@ function escapeName(name: string): string {
 }
 
 /** Joins pieces of bytes. */
-export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+export function joinBytes(pieces: readonly Uint8Array[]): Bytes {
   const joined = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
   let at = 0
   for (const piece of pieces) {

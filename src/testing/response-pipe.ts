@@ -1,11 +1,13 @@
+import type { Bytes } from '../wsgi/types.ts'
+
 /**
  * Passes the body of a response from the application to the test. The application is asked for its
  * next piece when the test asks for one, so at most one piece waits, unless the application sends
  * more without waiting.
  */
 export class ResponsePipe {
-  readonly #pieces: Uint8Array[] = []
-  #reader: { resolve(piece: Uint8Array | null): void; reject(error: unknown): void } | null = null
+  readonly #pieces: Bytes[] = []
+  #reader: { resolve(piece: Bytes | null): void; reject(error: unknown): void } | null = null
   #producers: (() => void)[] = []
   #ended = false
   #failure: { error: unknown } | null = null
@@ -48,7 +50,7 @@ export class ResponsePipe {
   }
 
   /** The next piece, or null at the end. */
-  next(): Promise<Uint8Array | null> {
+  next(): Promise<Bytes | null> {
     const piece = this.#pieces.shift()
     if (piece !== undefined) return Promise.resolve(piece)
     if (this.#failure !== null) return Promise.reject(this.#failure.error)

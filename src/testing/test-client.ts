@@ -10,7 +10,7 @@
  * Do not use it to test a server: start one and send real requests.
  *
  * @example
- * import { testClient } from 'monoceros'
+ * import { testClient } from 'monoceros/testing'
  * import { app } from './app.ts'
  *
  * const client = testClient(app)

@@ -13,6 +13,7 @@ import {
 } from '../wsgi/input-stream.ts'
 import type { ResponseSink } from '../wsgi/response-sink.ts'
 import type {
+  Bytes,
   InputStream,
   ResponseHeaders,
   WSGIApplication,
@@ -172,6 +173,11 @@ export function runExchange(exchange: TestExchange): Promise<TestResponse> {
   })
 }
 
+/** Bytes that other threads may change are copied: an input gives bytes of its own. */
+function unshared(piece: Uint8Array): Bytes {
+  return piece.buffer instanceof ArrayBuffer ? (piece as Bytes) : piece.slice()
+}
+
 /**
  * Makes a `wsgi.input` of a body. `close()` tells a stream to end, because the rest is not read.
  */
@@ -201,7 +207,7 @@ function openUpload(body: Uint8Array | StreamedBody | null): { input: InputStrea
               `not of ${describeValue(piece)}`,
           )
         }
-        if (piece.length > 0) return piece
+        if (piece.length > 0) return unshared(piece)
       }
       return null
     },

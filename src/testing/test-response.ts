@@ -1,5 +1,5 @@
 import { Headers } from '../wsgi/headers.ts'
-import type { ResponseHeaders, WSGIEnvironment } from '../wsgi/types.ts'
+import type { Bytes, ResponseHeaders, WSGIEnvironment } from '../wsgi/types.ts'
 import { joinBytes } from './multipart.ts'
 import type { ResponsePipe } from './response-pipe.ts'
 import { TestClientError } from './test-client-error.ts'
@@ -58,7 +58,7 @@ export class TestResponse {
   readonly complaints: readonly unknown[]
   readonly #parts: ResponseParts
   #begun = false
-  #whole: Promise<Uint8Array> | null = null
+  #whole: Promise<Bytes> | null = null
 
   /** For the client only. */
   constructor(parts: ResponseParts) {
@@ -89,12 +89,12 @@ export class TestResponse {
    * @throws TestClientError (`body-used`, `response-closed`, `response-cut-off`), or the error that
    * the application threw in the middle of its body
    */
-  get body(): AsyncGenerator<Uint8Array, void, undefined> {
+  get body(): AsyncGenerator<Bytes, void, undefined> {
     return this.#pieces()
   }
 
   /** Reads the whole body. Rejects with the errors of {@link body}. */
-  bytes(): Promise<Uint8Array> {
+  bytes(): Promise<Bytes> {
     this.#whole ??= this.#read()
     return this.#whole
   }
@@ -141,7 +141,7 @@ export class TestResponse {
     )
   }
 
-  async *#pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#pieces(): AsyncGenerator<Bytes, void, undefined> {
     if (this.#begun) {
       throw new TestClientError(
         'body-used',
@@ -164,8 +164,8 @@ export class TestResponse {
     if (this.#parts.raiseErrors && this.complaints.length > 0) throw this.complaints[0]
   }
 
-  async #read(): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = []
+  async #read(): Promise<Bytes> {
+    const pieces: Bytes[] = []
     for await (const piece of this.#pieces()) pieces.push(piece)
     return joinBytes(pieces)
   }

@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net'
+import { LENT_MEMORY } from '../bytes/lent-memory.ts'
 import { Span } from '../bytes/span.ts'
 import {
   acceptingHandle,
@@ -8,11 +9,17 @@ import {
 } from './node-internals.ts'
 import { readingSocket } from './reading-socket.ts'
 
-/**
- * Takes what a socket reads. Nobody writes to the memory again, so views of it stay valid; the span
- * itself is the caller's, and may be used as a cursor until the call returns.
- */
+/** Takes what a socket reads. */
 export interface Receiver {
+  /**
+   * Whether large reads may be lent ({@link Span.lent}). Then it must not keep views of them; see
+   * `bytes/lent-memory.ts`. Defaults to false.
+   */
+  readonly takesLent?: boolean
+  /**
+   * Unless the bytes are lent, nobody writes to the memory again, so views of it stay valid. The
+   * span itself is the caller's, and may be used as a cursor until the call returns.
+   */
   received(bytes: Span): void
 }
 
@@ -23,8 +30,8 @@ export interface Receiver {
  */
 export type Accept = (socket: Socket, descriptor: number) => Receiver | null
 
-/** All sockets are read into this buffer; its bytes are copied before the next read. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+/** All sockets are read into this buffer; what is kept of it is copied before the next read. */
+const READ_BUFFER = LENT_MEMORY
 /**
  * Small reads are copied into a shared slab. A slow request can keep one slab from being freed.
  */
@@ -109,6 +116,10 @@ export function readEvents(socket: Socket, receiver: Receiver): void {
 
 function handOver(receiver: Receiver, length: number): void {
   if (length > SMALL) {
+    if (receiver.takesLent === true) {
+      receiver.received(READ.lend(READ_BUFFER, 0, length, 0))
+      return
+    }
     const bytes = Buffer.allocUnsafeSlow(length)
     bytes.set(READ_BUFFER.subarray(0, length))
     receiver.received(READ.set(bytes, 0, length))

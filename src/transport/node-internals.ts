@@ -6,6 +6,7 @@
  * A new entry needs a row in the table below: `docs/reference/node-internals.md` is made from it,
  * and a test looks for other files that touch such members.
  */
+import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import net, { type Server, type Socket } from 'node:net'
 
@@ -50,6 +51,21 @@ export const NODE_INTERNALS: readonly NodeInternal[] = [
     files: HERE,
     use: 'takes a socket with SO_REUSEPORT that Python has bound, before libuv 1.49',
     without: 'The server does not start with `--reuse-port`.',
+  },
+  {
+    members: [
+      'kChannelHandle',
+      'handle.writeLatin1String',
+      'readStop',
+      "process.binding('stream_wrap').WriteWrap",
+      "process.binding('pipe_wrap').Pipe",
+      'PipeConnectWrap',
+    ],
+    files: HERE,
+    use:
+      "lends a client's socket to a worker over an IPC channel, without the JSON and the answer " +
+      'that `child.send` costs',
+    without: 'Large responses go through the acceptor, as with TLS. They cost twice the time.',
   },
   {
     members: ['server._handle.onconnection'],
@@ -268,6 +284,130 @@ export function receivedSocket(handle: unknown): { readonly fd: number; close():
   return typeof received?.fd === 'number' && typeof received.close === 'function'
     ? (received as { fd: number; close(): void })
     : null
+}
+
+/** Passes sockets to a child process, which gets a descriptor of its own for each. */
+export interface SocketPassing {
+  /**
+   * Sends a message with a socket, which stays open here.
+   *
+   * @param message in latin-1; so short that the channel always has space for it
+   * @returns false if that is not possible
+   */
+  pass(socket: Socket, message: string): boolean
+  /** Ends the channel. */
+  close(): void
+}
+
+interface ChannelHandle {
+  /** A result below 0 is an errno. */
+  writeLatin1String?(request: object, text: string, passed: object): number
+  readStop?(): number
+}
+
+/**
+ * The IPC channel of a child process, for sockets. Null where there is no such thing.
+ *
+ * `child.send` is not used: it wraps a message in JSON, and sends no other socket before the child
+ * has answered.
+ */
+export function socketPassing(child: ChildProcess): SocketPassing | null {
+  const key = Object.getOwnPropertySymbols(child).find(
+    ({ description }) => description === 'kChannelHandle',
+  )
+  const owner = child as unknown as Record<symbol, ChannelHandle | null>
+  const Request = writeRequest()
+  if (key === undefined || Request === null) return null
+  if (typeof owner[key]?.writeLatin1String !== 'function') return null
+  if (typeof owner[key]?.readStop !== 'function') return null
+  // Node would parse what the child writes, and an error there would end this process.
+  owner[key].readStop()
+  return {
+    close() {
+      if (child.connected) child.disconnect()
+    },
+    // The handle is null once it is closed.
+    pass: (socket, message) => passSocket(owner[key], socket, message, Request),
+  }
+}
+
+/**
+ * Connects to a unix socket, over which sockets can then be passed to whoever accepts. Resolves
+ * with null if that is not possible.
+ */
+export function connectForPassing(path: string): Promise<SocketPassing | null> {
+  const Request = writeRequest()
+  const binding = pipeBinding()
+  if (Request === null || binding === null) return Promise.resolve(null)
+  return new Promise((resolve) => {
+    let channel: PipeHandle | null = new binding.Pipe(binding.constants.IPC)
+    const close = () => {
+      channel?.close()
+      channel = null
+    }
+    const request = new binding.PipeConnectWrap()
+    const connected = (status: number) => {
+      if (status === 0)
+        return resolve({
+          close,
+          pass: (socket, message) => passSocket(channel, socket, message, Request),
+        })
+      close()
+      resolve(null)
+    }
+    request.oncomplete = connected
+    const status = channel.connect(request, path)
+    // Newer versions return nothing, and tell by `oncomplete`.
+    if (status) connected(status)
+  })
+}
+
+function passSocket(
+  channel: ChannelHandle | null,
+  socket: Socket,
+  message: string,
+  Request: WriteRequest,
+): boolean {
+  const passed = (socket as unknown as SocketInternals)._handle
+  if (!channel || !passed) return false
+  const request = new Request()
+  request.handle = channel
+  request.oncomplete = () => {}
+  return channel.writeLatin1String!(request, message, passed) === 0
+}
+
+interface PipeHandle extends ChannelHandle {
+  connect(request: object, path: string): number | undefined
+  close(): void
+}
+
+interface PipeBinding {
+  Pipe: new (type: number) => PipeHandle
+  PipeConnectWrap: new () => { oncomplete?: (status: number) => void }
+  constants: { IPC: number }
+}
+
+function pipeBinding(): PipeBinding | null {
+  const { Pipe, PipeConnectWrap, constants } = bindingOf<PipeBinding>('pipe_wrap')
+  if (typeof Pipe?.prototype?.writeLatin1String !== 'function') return null
+  if (typeof PipeConnectWrap !== 'function' || typeof constants?.IPC !== 'number') return null
+  return { Pipe, PipeConnectWrap, constants }
+}
+
+type WriteRequest = new () => { handle?: object; oncomplete?: () => void }
+
+function writeRequest(): WriteRequest | null {
+  const { WriteWrap } = bindingOf<{ WriteWrap: WriteRequest }>('stream_wrap')
+  return typeof WriteWrap === 'function' ? WriteWrap : null
+}
+
+/** What is there of a part of Node that is written in C++. */
+function bindingOf<Binding>(name: string): Partial<Binding> {
+  try {
+    return (process as unknown as { binding(name: string): Partial<Binding> }).binding(name)
+  } catch {
+    return {}
+  }
 }
 
 /** The file descriptor of a handle; -1 if it is not known. */

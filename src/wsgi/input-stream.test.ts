@@ -10,7 +10,7 @@ import {
   readChunks,
 } from './input-stream.ts'
 import { latin1Bytes, latin1Text } from './text.ts'
-import type { InputStream } from './types.ts'
+import type { Bytes, InputStream } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
 /** The stream of Python's io module (BytesIO), over text with a character a byte. */
@@ -53,7 +53,7 @@ class PythonModel {
  * A source that gives these pieces, each in a turn of its own, and refuses to be asked twice at
  * once.
  */
-function piecesSource(pieces: readonly Uint8Array[]): ByteSource & { asked: number } {
+function piecesSource(pieces: readonly Bytes[]): ByteSource & { asked: number } {
   let busy = false
   const left = [...pieces]
   const source = {

@@ -1,4 +1,4 @@
-import type { InputStream } from './types.ts'
+import type { Bytes, InputStream } from './types.ts'
 import { describeValue, WSGIError } from './wsgi-error.ts'
 
 /**
@@ -21,7 +21,7 @@ export interface ByteSource {
    *
    * @throws InputError (as a rejection) if the body ends early
    */
-  next(): Promise<Uint8Array | null>
+  next(): Promise<Bytes | null>
 }
 
 const NOTHING = new Uint8Array(0)
@@ -46,7 +46,7 @@ const HEAP = 16 * 1024
  */
 export class RequestInput implements InputStream {
   readonly #source: ByteSource
-  readonly #chunks: Uint8Array[] = []
+  readonly #chunks: Bytes[] = []
   #length = 0
   #ended = false
   /**
@@ -55,7 +55,7 @@ export class RequestInput implements InputStream {
    */
   #error: { readonly error: unknown } | null = null
   /** The buffer for small pieces. While it is not null, the last chunk is a view of its end. */
-  #heap: Uint8Array | null = null
+  #heap: Bytes | null = null
   #heaped = 0
   #last: Promise<unknown> | null = null
 
@@ -63,11 +63,11 @@ export class RequestInput implements InputStream {
     this.#source = source
   }
 
-  read(size = -1): Promise<Uint8Array> {
+  read(size = -1): Promise<Bytes> {
     return this.#inTurn('read', size, () => this.#read(size))
   }
 
-  read1(size = -1): Promise<Uint8Array> {
+  read1(size = -1): Promise<Bytes> {
     return this.#inTurn('read1', size, async () => {
       if (size === 0) return NOTHING
       if (this.#length === 0) await this.#fetch()
@@ -77,15 +77,15 @@ export class RequestInput implements InputStream {
     })
   }
 
-  readline(size = -1): Promise<Uint8Array> {
+  readline(size = -1): Promise<Bytes> {
     return this.#inTurn('readline', size, () => this.#readline(size))
   }
 
-  readlines(hint = -1): Promise<Uint8Array[]> {
+  readlines(hint = -1): Promise<Bytes[]> {
     return this.#inTurn('readlines', hint, () => readLines(() => this.#readline(-1), hint))
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterator<Bytes> {
     return eachLine(() => this.readline())
   }
 
@@ -100,12 +100,12 @@ export class RequestInput implements InputStream {
     return result
   }
 
-  async #read(size: number): Promise<Uint8Array> {
+  async #read(size: number): Promise<Bytes> {
     while (!this.#ended && (size < 0 || this.#length < size)) await this.#fetch()
     return this.#take(size < 0 ? this.#length : Math.min(size, this.#length))
   }
 
-  async #readline(size: number): Promise<Uint8Array> {
+  async #readline(size: number): Promise<Bytes> {
     if (size === 0) return NOTHING
     let index = 0
     let searched = 0 // bytes of that chunk, which may grow while more is fetched
@@ -130,7 +130,7 @@ export class RequestInput implements InputStream {
   async #fetch(): Promise<void> {
     if (this.#error !== null) throw this.#error.error
     if (this.#ended) return
-    let chunk: Uint8Array | null
+    let chunk: Bytes | null
     try {
       chunk = await this.#source.next()
     } catch (error) {
@@ -146,7 +146,7 @@ export class RequestInput implements InputStream {
   }
 
   /** Appends a small piece to the last chunk. @returns false if it must be a chunk of its own */
-  #heapUp(chunk: Uint8Array): boolean {
+  #heapUp(chunk: Bytes): boolean {
     const end = this.#chunks.length - 1
     const last = this.#chunks[end]
     if (last === undefined || chunk.length >= SMALL) {
@@ -171,7 +171,7 @@ export class RequestInput implements InputStream {
   }
 
   /** Takes bytes that were fetched. */
-  #take(size: number): Uint8Array {
+  #take(size: number): Bytes {
     if (size === 0) return NOTHING
     this.#length -= size
     const first = this.#chunks[0]!
@@ -203,11 +203,8 @@ export class RequestInput implements InputStream {
 }
 
 /** Implements `readlines(hint)` with `readline()`. */
-export async function readLines(
-  readline: () => Promise<Uint8Array>,
-  hint: number,
-): Promise<Uint8Array[]> {
-  const lines: Uint8Array[] = []
+export async function readLines(readline: () => Promise<Bytes>, hint: number): Promise<Bytes[]> {
+  const lines: Bytes[] = []
   let total = 0
   for (;;) {
     const line = await readline()
@@ -220,8 +217,8 @@ export async function readLines(
 
 /** Implements the iteration of an input stream with `readline()`. */
 export async function* eachLine(
-  readline: () => Promise<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
+  readline: () => Promise<Bytes>,
+): AsyncGenerator<Bytes, void, undefined> {
   for (;;) {
     const line = await readline()
     if (line.length === 0) return
@@ -245,8 +242,8 @@ function within(length: number, size: number): number {
 }
 
 /** A source that gives bytes from memory. */
-export function bytesSource(bytes: Uint8Array): ByteSource {
-  let left: Uint8Array | null = bytes.length === 0 ? null : bytes
+export function bytesSource(bytes: Bytes): ByteSource {
+  let left: Bytes | null = bytes.length === 0 ? null : bytes
   return {
     next: () => {
       const next = left
@@ -257,10 +254,8 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
 }
 
 /** A source that gives the pieces of an iterable, such as a stream. */
-export function iterableSource(
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): ByteSource {
-  let iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined
+export function iterableSource(pieces: AsyncIterable<Bytes> | Iterable<Bytes>): ByteSource {
+  let iterator: AsyncIterator<Bytes> | Iterator<Bytes> | undefined
   return {
     next: async () => {
       iterator ??=
@@ -295,7 +290,7 @@ export const emptyInput: InputStream = {
 export async function* readChunks(
   input: InputStream,
   size = PIECE,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Bytes, void, undefined> {
   for (;;) {
     const piece = await (input.read1 === undefined ? input.read(size) : input.read1(size))
     if (piece.length === 0) return

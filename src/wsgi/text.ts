@@ -1,3 +1,4 @@
+import type { Bytes } from './types.ts'
 import { WSGIError } from './wsgi-error.ts'
 
 const encoder = new TextEncoder()
@@ -31,7 +32,7 @@ export function encodeText(text: string): string {
 }
 
 /** The bytes that the characters stand for. @throws WSGIError for a character beyond U+00FF */
-export function latin1Bytes(view: string): Uint8Array {
+export function latin1Bytes(view: string): Bytes {
   const bytes = new Uint8Array(view.length)
   for (let i = 0; i < view.length; i++) {
     const code = view.charCodeAt(i)

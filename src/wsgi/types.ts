@@ -126,6 +126,21 @@ export interface WSGIEnvironment {
   REQUEST_URI?: string | undefined
   RAW_URI?: string | undefined
   HTTP_HOST?: string | undefined
+  /** `on` for a request over TLS, otherwise absent. */
+  HTTPS?: string | undefined
+  /**
+   * The certificate of the client and the connection's TLS, under the names of Apache's mod_ssl.
+   * They are present if the server asks for certificates (`cert_reqs`).
+   */
+  [variable: `SSL_${string}`]: string | undefined
+  /**
+   * How the client has connected, if a header of the PROXY protocol says so: `TCP4`, `TCP6`,
+   * `UNIX`, `UNSPEC`, `UNKNOWN` or `LOCAL`.
+   */
+  PROXY_PROTOCOL?: string | undefined
+  /** The address of the proxy that sent it. `REMOTE_ADDR` is that of the client. */
+  PROXY_ADDR?: string | undefined
+  PROXY_PORT?: string | undefined
   /** A request header. The values of repeated headers are joined (RFC 9110 §5.3). */
   [header: `HTTP_${string}`]: string | undefined
   'wsgi.version': readonly [1, 0]
@@ -158,6 +173,14 @@ export interface WSGIEnvironment {
 export type EarlyHints = (headers: ResponseHeaders) => void
 
 /**
+ * Bytes in memory of their own, which is what `Response`, `Blob` and `crypto.subtle` take.
+ *
+ * It is `Uint8Array<ArrayBuffer>`, written so that TypeScript before 5.7 understands it too: there
+ * `Uint8Array` has no parameter, and `slice()` returns it without one.
+ */
+export type Bytes = ReturnType<Uint8Array['slice']>
+
+/**
  * The body of a request (`wsgi.input`, PEP 3333 "Input and Error Streams"). The methods are those
  * of Python, but return promises. At the end of the body they give the bytes that are left, then
  * empty results.
@@ -167,23 +190,23 @@ export type EarlyHints = (headers: ResponseHeaders) => void
  * @example
  * const order = JSON.parse(new TextDecoder().decode(await environ['wsgi.input'].read()))
  */
-export interface InputStream extends AsyncIterable<Uint8Array> {
+export interface InputStream extends AsyncIterable<Bytes> {
   /**
    * Reads `size` bytes, or fewer at the end of the body. Without a size, or with a negative one,
    * reads all bytes that are left.
    */
-  read(size?: number): Promise<Uint8Array>
+  read(size?: number): Promise<Bytes>
   /** Reads a line with its `\n`, at most `size` bytes of it. */
-  readline(size?: number): Promise<Uint8Array>
+  readline(size?: number): Promise<Bytes>
   /** Reads all lines that are left, or stops after the line that completes `hint` bytes. */
-  readlines(hint?: number): Promise<Uint8Array[]>
+  readlines(hint?: number): Promise<Bytes[]>
   /**
    * Reads at most `size` bytes of those that have arrived, and waits only if there are none (like
    * Python's `BufferedIOBase.read1`). Not every server has it: `readChunks` works with all.
    */
-  read1?(size?: number): Promise<Uint8Array>
+  read1?(size?: number): Promise<Bytes>
   /** Iterates line by line, as in Python. For pieces of any content use `readChunks`. */
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array>
+  [Symbol.asyncIterator](): AsyncIterator<Bytes>
 }
 
 /**

@@ -9,6 +9,10 @@
  * does, or if the application gives the server something wrong. Mistakes that show only later, such
  * as a `close()` that was never called, are written to `wsgi.errors`.
  *
+ * Text that was probably not decoded or not encoded is written there as well, once: a page that
+ * shows `pÃ¼` for `pü`, and a header with characters beyond ASCII that are not UTF-8. The line
+ * points to `decodeText` or `encodeText`.
+ *
  * Requests and responses pass unchanged, except that every body becomes a plain iterable: an array
  * or a file is sent piece by piece. Each request costs some microseconds more.
  *
@@ -46,6 +50,7 @@ import { checkEnviron } from './validator/checked-environ.ts'
 import { CheckedErrors } from './validator/checked-errors.ts'
 import { CheckedInput } from './validator/checked-input.ts'
 import { CheckedResponse } from './validator/checked-response.ts'
+import { TextWatch } from './validator/text-watch.ts'
 import { byServer } from './validator/violation.ts'
 import { describeValue } from './wsgi-error.ts'
 
@@ -61,6 +66,7 @@ export { type Offender, ViolationError } from './validator/violation.ts'
  */
 export function validator(app: WSGIApplication): WSGIFunction {
   const inner = toFunction(app)
+  const told = new Set<string>()
   return function validated(
     ...args: [WSGIEnvironment, StartResponse]
   ): WSGIBody | Promise<WSGIBody> {
@@ -82,7 +88,8 @@ export function validator(app: WSGIApplication): WSGIFunction {
     }
     const errors = environ['wsgi.errors']
     const request = `${environ.REQUEST_METHOD} ${environ.SCRIPT_NAME}${environ.PATH_INFO}`
-    const response = new CheckedResponse(startResponse, environ.REQUEST_METHOD === 'HEAD')
+    const text = new TextWatch(environ, errors, told)
+    const response = new CheckedResponse(startResponse, environ.REQUEST_METHOD === 'HEAD', text)
     environ['wsgi.input'] = new CheckedInput(environ['wsgi.input'], environ.CONTENT_LENGTH)
     environ['wsgi.errors'] = new CheckedErrors(errors)
     const result: unknown = inner(environ, response.startResponse)

@@ -1,9 +1,9 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { gzipSync } from 'node:zlib'
+import { createGzip, gzipSync } from 'node:zlib'
 import { serve } from '@hono/node-server'
 import connect from 'connect'
 import express, { Router } from 'express'
@@ -23,6 +23,7 @@ import type {
 } from '../../src/wsgi/types.ts'
 import { temporaryDirectory } from '../support/applications.ts'
 import { RawConnection } from '../support/raw-client.ts'
+import { runtimeServers } from '../support/runtime-servers.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const encoder = new TextEncoder()
@@ -156,6 +157,23 @@ interface Host {
   mount: string
 }
 
+/** Does what the package compression does, which Next.js has. */
+function compress(response: ServerResponse): void {
+  const gzip = createGzip()
+  const write = response.write.bind(response)
+  const end = response.end.bind(response)
+  gzip.on('data', (piece: Buffer) => write(piece)).on('end', () => end())
+  Object.assign(response, {
+    write: (piece: Buffer) => {
+      if (!response.headersSent) response.writeHead(response.statusCode)
+      return gzip.write(piece)
+    },
+    end: () => gzip.end(),
+    flush: () => gzip.flush(),
+  })
+  response.setHeader('Content-Encoding', 'gzip')
+}
+
 function listen(listener: RequestListener): Promise<number> {
   return listening(createServer(listener))
 }
@@ -278,6 +296,31 @@ const fetchHosts: typeof nodeHosts = {
     hono.mount('/shop', (request) => handler(request))
     return { port: await serveHono(hono), mount: '/shop' }
   },
+  ...serversOfRuntime(),
+}
+
+/** Under Bun and Deno (tests/release/bun-and-deno.test.ts), their own servers. */
+function serversOfRuntime(): typeof nodeHosts {
+  return Object.fromEntries(
+    Object.entries(runtimeServers).flatMap(([name, serveBy]) => {
+      const host = (handler: (request: Request) => Response | Promise<Response>) => {
+        const server = serveBy(handler)
+        onTestFinished(server.close)
+        return { port: server.port, mount: '/shop' }
+      }
+      const alone: (typeof nodeHosts)[string] = async (app, options) =>
+        host(toFetchHandler(app, { ...options, scriptName: '/shop' }))
+      const inHono: (typeof nodeHosts)[string] = async (app, options) => {
+        const handler = toFetchHandler(app, { ...options, scriptName: '/shop' })
+        const hono = new Hono().all('/shop/*', (c) => handler(c.req.raw))
+        return host(hono.fetch)
+      }
+      return [
+        [name, alone],
+        [`Hono on ${name}`, inHono],
+      ]
+    }),
+  )
 }
 
 function serveHono(hono: Hono): Promise<number> {
@@ -681,6 +724,29 @@ describe('toNodeHandler', () => {
     expect(response.all('Set-Cookie')).toEqual(['outer=1', 'inner=1', 'inner=2'])
     expect(response.all('Vary')).toEqual(['Origin', 'Accept'])
     expect(response.header('Content-Length')).toBe('0')
+  })
+
+  test('a stream arrives piece by piece through middleware that compresses', async () => {
+    const ends: (() => void)[] = []
+    const app = toNodeHandler((_environ, startResponse) => {
+      startResponse('200 OK', [['Content-Type', 'text/plain']])
+      return (async function* pieces() {
+        yield encoder.encode('first')
+        await new Promise<void>((resolve) => ends.push(resolve))
+        yield encoder.encode('second')
+      })()
+    })
+    const port = await listen((request, response) => {
+      compress(response)
+      app(request, response)
+    })
+    const { body } = await fetch(`http://127.0.0.1:${port}/`)
+    const reader = body!.pipeThrough(new TextDecoderStream()).getReader()
+    expect((await reader.read()).value).toBe('first')
+    await waitFor('the second piece', () => ends.length === 1)
+    ends[0]!()
+    expect((await reader.read()).value).toBe('second')
+    expect((await reader.read()).done).toBe(true)
   })
 
   test('to HTTP/1.0 a body that fails ends in a reset, for its end would look like the end of the body', async () => {

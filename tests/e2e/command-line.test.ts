@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { TABLE } from '../../src/messages/table.ts'
 import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { get, startPlain } from '../support/plain-application.ts'
@@ -560,5 +561,30 @@ describe.skipIf(!hasPython())('the command line', () => {
       await server.stop()
       expect(existsSync(path)).toBe(false)
     })
+  })
+})
+
+describe('explain', () => {
+  test.each(['MONO1042', 'mono1042', '[MONO1042]'])('%s prints the page', async (asked) => {
+    const { code, stdout, stderr } = await runCommandHere(['explain', asked])
+    expect([code, stderr]).toEqual([0, ''])
+    const { title, cause } = TABLE.MONO1042
+    expect(stdout).toContain('MONO1042')
+    for (const text of [title, cause])
+      expect(stdout.replace(/[\s`]+/g, ' ')).toContain(text.replace(/[\s`]+/g, ' '))
+  })
+
+  test.each([
+    [['MONO0000'], 'There is no code "MONO0000"; a code is at the end of a line, such as MONO1001'],
+    [['toString'], 'There is no code "toString"; a code is at the end of a line, such as MONO1001'],
+    [['\u001b[2J'], /^monoceros: There is no code "[ -~]*"; /],
+    [[], 'explain takes one code, such as MONO1001'],
+    [['MONO1001', 'MONO1002'], 'explain takes one code, such as MONO1001'],
+  ])('%j is one line', async (args, said) => {
+    const { code, stdout, stderr } = await runCommandHere(['explain', ...args])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^.* \[MONO1012\]\n$/)
+    if (typeof said === 'string') expect(stderr).toBe(`monoceros: ${said} [MONO1012]\n`)
+    else expect(stderr).toMatch(said)
   })
 })

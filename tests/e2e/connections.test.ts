@@ -83,7 +83,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     const warnings = linesOf(server, /\[WARNING\]/)
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(
-      /max_connections is lowered from 20000 to 1\d\d: an acceptor may have 256 files open/,
+      /max_connections is lowered from 20000 to 1\d\d: an acceptor may have 256 files open.* \[MONO4037\]/,
     )
     expect(warnings[0]).toMatch(/ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker/)
     // More than both acceptors can have together.
@@ -98,6 +98,13 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     expect(server.log()).not.toContain('[WARNING]')
     await idleConnections(server, 150)
     expect(server.log()).not.toMatch(/\[WARNING\]|\[ERROR\]/)
+  })
+
+  test('too few to start with are one line, and not a stack', async () => {
+    const started = startPlain({ openFiles: 64 })
+    await expect(started).rejects.toThrow(
+      /\(status 1\) before it was up. Its log:\nmonoceros: a process may have 64 files open, and the server needs at least 96\. Raise that limit where .*\n$/,
+    )
   })
 
   test('that run out are told of once a second, no processor time is burnt, and the server answers afterwards', async () => {
@@ -115,7 +122,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     execFileSync('prlimit', ['--pid', String(acceptor), '--nofile=10:'])
     const raised = () =>
       execFileSync('prlimit', ['--pid', String(acceptor), `--nofile=${before.toString().trim()}:`])
-    await server.waitForLog(/File descriptors are used up/)
+    await server.waitForLog(/File descriptors are used up.* \[MONO4033\]/)
 
     const from = performance.now()
     const processorTime = processorSeconds(acceptor)

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { appsDirectory, patternedBytes, temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { callForAnswer } from '../support/call-application.ts'
+import { metricsAddress, scrape } from '../support/metrics.ts'
 import { get, post } from '../support/plain-application.ts'
 import { hasPython, sitePackages } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
@@ -51,7 +52,10 @@ describe('a server on the embedded Python', () => {
   let server: RunningServer
   beforeAll(async () => {
     configure('once')
-    server = await startEmbedded('--access-logfile', '-', '-c', join(data.path, 'gunicorn.conf.py'))
+    server = await startEmbedded(
+      ...['--access-logfile', '-', '-c', join(data.path, 'gunicorn.conf.py')],
+      ...['--metrics-bind', '127.0.0.1:0'],
+    )
   })
 
   test('says which Python it is', () => {
@@ -122,6 +126,23 @@ describe('a server on the embedded Python', () => {
       const { status } = await exchangeOnce(server, get('/file?name=left.closed'))
       return status === 200
     })
+  })
+
+  test('counts what a client counts', async () => {
+    const address = await metricsAddress(server)
+    const before = await scrape(address)
+    const targets = ['/', '/', '/whole?size=2000000', '/raise-before']
+    let received = 0
+    for (const target of targets) received += (await exchangeOnce(server, get(target))).body.length
+    await exchangeOnce(server, post('/length', patternedBytes(70_000)))
+    const now = await scrape(address)
+    const by = (...which: Parameters<typeof now.sum>) => now.sum(...which) - before.sum(...which)
+    expect(by('monoceros_requests_total', { status: '2xx' })).toBe(4)
+    expect(by('monoceros_requests_total', { status: '5xx' })).toBe(1)
+    expect(by('monoceros_request_application_seconds_count')).toBe(5)
+    expect(by('monoceros_request_body_bytes_total')).toBe(70_000)
+    expect(by('monoceros_response_body_bytes_total')).toBe(received + '70000'.length)
+    expect(now.sum('monoceros_workers', { state: 'idle' })).toBe(1)
   })
 
   test('writes the access log', async () => {

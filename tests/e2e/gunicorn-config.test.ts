@@ -253,7 +253,7 @@ ${more}
     server.signal('SIGHUP')
     await server.waitForLog(/Reload failed/, { from: before })
     expect(server.log().slice(before)).toMatch(
-      /gunicorn\.conf\.py could not be read\nTraceback[\s\S]*line 6[\s\S]*NameError: name 'three'/,
+      /gunicorn\.conf\.py could not be read \[MONO1106\]\nTraceback[\s\S]*line 6[\s\S]*NameError: name 'three'/,
     )
     expect(await get('/shop/cart')).toBe('/shop /cart')
 

@@ -152,6 +152,11 @@ describe.skipIf(!hasPython())('server hooks', () => {
     process.kill(Number(spawned![1]), 'SIGKILL')
     await hooked.called('child_exit', 1)
     await hooked.called('post_worker_init', 3)
+    // A worker that the acceptor does not know to be ready yet is ended without its hooks.
+    const ctl = ['ctl', '--pid', String(hooked.server.pid), 'workers', '--json']
+    await waitFor('two workers that serve', async () => {
+      return (await runCommand(ctl)).stdout.match(/"readyAt": \d/g)?.length === 2
+    })
     hooked.server.signal('SIGQUIT')
     await hooked.server.exited
     const notes = hooked.notes().map(({ hook, where }) => `${where} ${hook}`)
@@ -174,7 +179,9 @@ describe.skipIf(!hasPython())('server hooks', () => {
     writeFileSync(config, source)
     const exit = await runCommand(['-c', config, '--bind', '127.0.0.1:0', 'hooked:app'], { cwd })
     expect(exit.code).toBe(status)
-    expect(exit.stderr).toContain(`The hook ${hook} raised\nTraceback (most recent call last):`)
+    expect(exit.stderr).toContain(
+      `The hook ${hook} raised [MONO5501]\nTraceback (most recent call last):`,
+    )
     expect(exit.stderr).toContain(`${hook}.conf.py", line 2, in ${hook}`)
     expect(exit.stderr).toContain("NameError: name 'undefined' is not defined")
     expect(exit.stderr).not.toContain('monoceros/worker')
@@ -300,7 +307,7 @@ export default (_: unknown, start: Function) => (start('200 OK', []), [body])
       expect(stderr).toBe(
         'monoceros: monoceros.config.ts: postFork: this hook runs in the workers, and those of a ' +
           'Python application cannot run a function in TypeScript or JavaScript. ' +
-          'Use a gunicorn.conf.py\n',
+          'Use a gunicorn.conf.py [MONO1048]\n',
       )
       const served = write('python', CONFIG.replace('WORKERS', ''))
       const path = join(served, 'notes')

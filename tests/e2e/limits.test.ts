@@ -22,6 +22,14 @@ const reasons: Record<number, string> = {
   505: 'HTTP Version Not Supported',
 }
 
+/** The codes of refusals in the error log, which are MONO4028 for what the server does not do. */
+const codes: Record<number, string> = {
+  400: 'MONO4021',
+  413: 'MONO4022',
+  414: 'MONO4022',
+  431: 'MONO4022',
+}
+
 describe.skipIf(!hasPython())('limits', () => {
   let server: PlainServer
   let strict: PlainServer
@@ -58,6 +66,7 @@ describe.skipIf(!hasPython())('limits', () => {
     const lines = target.log().slice(from).trim().split('\n')
     expect(lines).toHaveLength(1)
     if (reason) expect(lines[0]).toMatch(reason)
+    expect(lines[0]).toContain(`[${codes[status] ?? 'MONO4028'}]`)
     // No control characters of the client's in our log.
     expect(lines[0]).not.toMatch(/[^\x20-\x7e\u0080-\uffff]/)
   }
@@ -414,6 +423,7 @@ describe.skipIf(!hasPython())('limits', () => {
       expect(response.header('Retry-After')).toBe('1')
       expect(await over.expectEnd()).toBe('closed')
     }
+    await small.waitForLog(/answered 503, because there are 2 .* none is idle \[MONO4035\]/)
     for (const connection of open)
       expect((await connection.request('TP/1.1\r\nHost: a\r\n\r\n')).status).toBe(200)
     await open[0]!.close()

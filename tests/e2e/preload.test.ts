@@ -96,7 +96,7 @@ test.runIf(hasPython())('workers are forked from one process, and replaced by fo
   expect(server.log().match(/half a line and the rest/g)?.length).toBe(1)
   // Threads do not survive a fork.
   expect(server.log()).toMatch(
-    /has a thread at the fork \(preload_app\)[\s\S]*'sentinel', started at \S*shop\.py, line 11, in <mod/,
+    /has a thread at the fork \(preload_app\).* \[MONO5007\]\n[\s\S]*'sentinel', started at \S*shop\.py, line 11, in <mod/,
   )
   const seen = await facts(server)
   expect(Number(fact(seen, 'parent'))).toBe(parent)
@@ -149,7 +149,9 @@ test.runIf(hasPython())('workers are forked from one process, and replaced by fo
   write('generation', '2')
   const orphans = forked(second)
   process.kill(second, 'SIGKILL')
-  await server.waitForLog(new RegExp(`Preload parent ${second} killed by SIGKILL. Its workers go`))
+  await server.waitForLog(
+    new RegExp(`Preload parent ${second} killed by SIGKILL. Its workers go.* \\[MONO5004\\]`),
+  )
   await more()
   for (const orphan of orphans) expect(isAlive(orphan)).toBe(true)
   process.kill(orphans[0]!, 'SIGKILL')

@@ -15,7 +15,7 @@ import {
 import type { PythonLogEntry } from '../../src/python-app/python-log.ts'
 import type { PythonAppOptions } from '../../src/python-app/python-options.ts'
 import { type ByteSource, RequestInput } from '../../src/wsgi/input-stream.ts'
-import type { InputStream, WSGIApplication, WSGIEnvironment } from '../../src/wsgi/types.ts'
+import type { Bytes, InputStream, WSGIApplication, WSGIEnvironment } from '../../src/wsgi/types.ts'
 import { validator } from '../../src/wsgi/validator.ts'
 import {
   appsDirectory,
@@ -153,7 +153,7 @@ class CountedSource implements ByteSource {
     this.#size = size
   }
 
-  next(): Promise<Uint8Array | null> {
+  next(): Promise<Bytes | null> {
     if (this.given === this.#size) return Promise.resolve(null)
     const piece = this.#block.subarray(0, this.#size - this.given)
     this.given += piece.length
@@ -422,8 +422,8 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
 
     test('is streamed without request buffering: the application answers before its end', async () => {
       const app = open('probe:lines', { chdir: home.path, requestBuffering: false })
-      let send!: (piece: Uint8Array | null) => void
-      const nextPiece = () => new Promise<Uint8Array | null>((resolve) => (send = resolve))
+      let send!: (piece: Bytes | null) => void
+      const nextPiece = () => new Promise<Bytes | null>((resolve) => (send = resolve))
       const environ = environOf({
         method: 'POST',
         input: new RequestInput({ next: () => nextPiece() }),

@@ -182,7 +182,7 @@ describe('makeServer', () => {
     const { url } = await httpd.listening
     expect((await fetch(url)).status).toBe(500)
     expect(complaints.join('')).toMatch(
-      /Error handling request "GET \/ HTTP\/1\.1"\nError: on purpose/,
+      /Error handling request "GET \/ HTTP\/1\.1" \[MONO4001\]\nError: on purpose/,
     )
   })
 

@@ -194,6 +194,7 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     )
     const response = await connection.readResponse()
     expect(response.status).toBe(408)
+    await server.waitForLog(/Refused .* with 408: .* \[MONO4023\]/)
     expect(response.header('Connection')).toBe('close')
     expect(await connection.expectEnd()).toBe('closed')
     expect(server.timesBegun('k')).toBe(0)

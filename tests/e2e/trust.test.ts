@@ -291,6 +291,12 @@ describe.each(headerServers)('$name', ({ app, args, cases }) => {
     }
   })
 
+  test('what is refused is in the log, with the code of its reason', async () => {
+    await server.waitForLog(/Refused .* with 400: .* \[MONO4024\]/)
+    if (cases.some(([, , expected]) => expected === 421))
+      await server.waitForLog(/Refused .* with 421: .* \[MONO4025\]/)
+  })
+
   test('the clients of one connection do not get in the way of each other', async () => {
     const client = await RawConnection.open(server)
     const standard = args.includes('standard')

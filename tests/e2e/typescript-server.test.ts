@@ -277,7 +277,7 @@ describe('requests', () => {
       () => 413, // the connection was closed while it was still sending
     )
     expect(status).toBe(413)
-    await server.waitForLog(/with 413: the body is longer than limit_request_body/)
+    await server.waitForLog(/with 413: the body is longer than limit_request_body.* \[MONO4022\]/)
   })
 
   test('a client that leaves closes the body, also one that waits for something that never comes', async () => {
@@ -293,7 +293,7 @@ describe('requests', () => {
     const from = server.log().length
     expect((await fetch(`${server.url}/throw`)).status).toBe(500)
     await server.waitForLog(
-      /Error handling request "GET \/throw HTTP\/1.1"\nError: thrown on purpose\n +at .*app\.ts/,
+      /Error handling request "GET \/throw HTTP\/1.1" \[MONO4001\]\nError: thrown on purpose\n +at .*app\.ts/,
       {
         from,
       },
@@ -305,7 +305,7 @@ describe('requests', () => {
     const from = server.log().length
     await expect(textOf(server, '/throw-in-body')).rejects.toThrow()
     await server.waitForLog(
-      /GET \/throw-in-body .*failed in the middle of its response\nError: thrown in the middle/,
+      /GET \/throw-in-body .*failed in the middle of its response \[MONO4002\]\nError: thrown in the middle/,
       {
         from,
       },
@@ -406,7 +406,7 @@ describe('processes', () => {
     const server = await start()
     expect(await textOf(server, '/uncaught')).toBe('soon\n')
     await server.waitForLog(
-      /Uncaught error in the application; replacing its process\nError: thrown where nobody catches/,
+      /Uncaught error in the application; replacing its process \[MONO5107\]\nError: thrown where nobody catches/,
     )
     await waitFor('an answer', () => textOf(server).then((text) => text.startsWith('pid')))
   })
@@ -415,7 +415,9 @@ describe('processes', () => {
     const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
     const pid = await pidOf(server)
     await expect(fetch(`${server.url}/hang`)).rejects.toThrow()
-    await server.waitForLog(new RegExp(`Acceptor ${pid}: the application blocked the event loop`))
+    await server.waitForLog(
+      new RegExp(`Acceptor ${pid}: the application blocked the event loop.* \\[MONO5105\\]`),
+    )
     // Till it is gone, who asks on a connection of its may lose it.
     await waitFor('an answer', async () => (await pidOf(server).catch(() => pid)) !== pid)
   })

@@ -33,7 +33,11 @@ describe.skipIf(!hasPython())('USR2', () => {
     const socketPath = join(folder, 'site.sock')
     const pidfile = join(folder, 'site.pid')
     const old = await startPlain({
-      args: ['-b', '127.0.0.1:0', '-b', `unix:${socketPath}`, '--pid', pidfile, '--threads', '2'],
+      args: [
+        ...['-b', '127.0.0.1:0', '-b', `unix:${socketPath}`, '--pid', pidfile, '--threads', '2'],
+        // A slow machine takes longer than the usual 5 s to start the next server.
+        ...['--keep-alive', '120'],
+      ],
     })
     const unix = { ...old, socketPath }
     const idle = await RawConnection.open(old)
@@ -50,7 +54,9 @@ describe.skipIf(!hasPython())('USR2', () => {
     expect(await pidIn(pidfile)).toBe(old.pid)
     // One next server at a time, and none of the next one.
     old.signal('SIGUSR2')
-    await old.waitForLog(new RegExp(`The new server \\(${next}\\) is there already`))
+    await old.waitForLog(
+      new RegExp(`not starting another.* \\(${next}\\) is there already.* \\[MONO5301\\]`),
+    )
     process.kill(next, 'SIGUSR2')
     await old.waitForLog(new RegExp(`The old server \\(${old.pid}\\) still runs`))
 
@@ -113,7 +119,9 @@ describe.skipIf(!hasPython())('USR2', () => {
     expect(await answer()).toBe('2')
     process.kill(next, 'SIGTERM')
     await waitUntilGone(next)
-    await server.waitForLog(/The new server \(\d+\) exited with status 0; this one serves on/)
+    await server.waitForLog(
+      /The new server \(\d+\) exited with status 0; this one serves on \[MONO5302\]/,
+    )
     expect(existsSync(socketPath)).toBe(true)
     const waiting = answer()
     server.setGeneration(3)

@@ -172,6 +172,18 @@ export default (environ, startResponse) => {
   })
 })
 
+test.skipIf(!isRoot || !linux)('a number without a group of its own is told that', async () => {
+  const folder = publicFolder(APPLICATION)
+  writeFileSync(join(folder, 'app.mjs'), 'export default () => []\n')
+  const server = await startServer({
+    app: './app.mjs',
+    args: ['--user', String(OTHER)],
+    cwd: folder,
+    env: { TMPDIR: join(folder, 'tmp') },
+  })
+  expect(server.log()).toMatch(/User 12345 has no group of its own.* \[MONO3107\]/)
+})
+
 test('a user or group that does not exist is one line', async () => {
   for (const [flag, kind] of [
     ['--user', 'user'],
@@ -180,6 +192,8 @@ test('a user or group that does not exist is one line', async () => {
   ] as const)
     expect(await runCommandHere([flag, 'no-such-name', 'a:b'])).toMatchObject({
       code: 2,
-      stderr: `monoceros: ${flag}: expected a ${kind} of this system, got "no-such-name"\n`,
+      stderr:
+        `monoceros: ${flag}: expected a ${kind} of this system, ` +
+        'got "no-such-name" [MONO1026]\n',
     })
 })

@@ -117,6 +117,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
         'a new worker',
         () => server.workers().length === 2 && !server.workers().includes(worker),
       )
+      await server.waitForLog(/Answering 502 to .* \[MONO4012\]/)
       await server.waitForLog(new RegExp(`${worker}`))
       expect(server.timesBegun('a')).toBe(1)
     })
@@ -176,6 +177,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
       expect((await first.connection.readResponse()).status).toBe(504)
       // The other was within its time, or just over it: it lost its worker either way.
       expect([502, 504]).toContain((await second.connection.readResponse()).status)
+      await server.waitForLog(/Answering 504 to .* \[MONO4014\]/)
       await server.waitForLog(/stuck_in_the_first_place/)
       await server.waitForLog(/stuck_in_another_place/)
       await waitUntilGone(first.worker)
@@ -322,6 +324,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
     )
     // The refused ones are answered while the worker is busy; only then may the rest run.
     await waitFor('most to be refused', () => refused >= 60 - 3 - 32)
+    await server.waitForLog(/Answering 503 to .* \[MONO4013\]/)
     server.go('a')
     expect((await connection.readResponse()).status).toBe(200)
     const statuses = (await answers).map((response) => {
@@ -535,6 +538,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
     server.signal('SIGKILL')
     await server.exited
     for (const pid of tree) await waitUntilGone(pid)
+    expect(server.log()).toContain('The arbiter is gone; stopping [MONO5106]')
   })
 
   test('temporary directories are gone when the server is', async () => {

@@ -38,6 +38,14 @@ const differences: readonly Difference[] = [
       'They start a worker as a process and speak with it over sockets. The embedded worker ' +
       'is a thread of the acceptor.',
   },
+  ...['Profile', 'Memory', 'SlowRequests'].map(
+    (group): Difference => ({
+      tests: `tests.test_inspection.${group}.test_`,
+      sees: noNetwork,
+      because: 'processes',
+      why: 'They too speak with a worker that is a process.',
+    }),
+  ),
   {
     tests: 'tests.test_threaded.',
     sees: noNetwork,
@@ -131,6 +139,12 @@ const differences: readonly Difference[] = [
     why: "gevent runs on the system's Python only.",
   },
   {
+    tests: 'tests.test_inspection.Greenlets.',
+    sees: 'skipped',
+    because: 'gevent',
+    why: "gevent runs on the system's Python only.",
+  },
+  {
     tests: 'tests.test_gevent_worker.Missing.',
     sees: noNetwork,
     because: 'gevent',
@@ -153,6 +167,57 @@ const differences: readonly Difference[] = [
     sees: "RuntimeError: can't start new thread",
     because: 'threads',
     why: 'It starts threads. There is no preload parent there.',
+  },
+  {
+    tests: 'tests.test_lending.WithGreenlets.',
+    sees: 'skipped',
+    because: 'gevent',
+    why: "gevent runs on the system's Python only.",
+  },
+  ...['Broken', 'Lending', 'WithThreads'].map(
+    (group): Difference => ({
+      tests: `tests.test_lending.${group}.`,
+      sees: noNetwork,
+      because: 'sockets',
+      why: 'Nothing is lent to the embedded worker, which is a thread of the acceptor.',
+    }),
+  ),
+  ...[
+    'Run.test_a_signal_that_ended_the_server_gives_the_shells_status',
+    'Run.test_an_isolated_program_adds_no_folder',
+    'Run.test_it_passes_the_settings_and_its_folder_and_returns',
+    'Run.test_sigint_ends_with_keyboardinterrupt_when_the_server_has_ended',
+    'Run.test_sigterm_is_passed_on_and_then_it_returns',
+    'Run.test_the_status_of_a_server_that_could_not_start_is_the_programs',
+    'Run.test_the_working_directory_is_searched_anyway',
+    'ServerCommand.test_options_of_the_interpreter_hold_for_workers',
+    'ServerCommand.test_variables_that_the_interpreter_ignores_do_not_reach_them',
+    'Main.test_it_becomes_the_server_also_with_a_closed_output',
+  ].map(
+    (name): Difference => ({
+      tests: `tests.test_command.${name}`,
+      sees: 'OSError: [Errno 138] emscripten does not support processes',
+      because: 'processes',
+      why: 'They start the Node.js of the Python package, which has no embedded Python.',
+    }),
+  ),
+  {
+    tests: 'tests.test_command.FindNode.test_one_that_is_asked_for_is_found_on_path_or_by_its_path',
+    sees: 'CommandError: MONOCEROS_NODE=node',
+    because: 'processes',
+    why: 'It asks a Node.js for its version.',
+  },
+  {
+    tests: 'tests.test_command.FindNode.test_one_that_is_asked_for_is_refused_with_the_reason',
+    sees: 'AssertionError',
+    because: 'processes',
+    why: 'It asks a Node.js for its version.',
+  },
+  {
+    tests: 'tests.test_command.Version.test_it_is_that_of_package_json',
+    sees: 'FileNotFoundError',
+    because: 'processes',
+    why: 'The manifest of the repository is outside of what is mounted there.',
   },
   ...['a_condition_wakes', 'threads_are_the_systems'].map(
     (name): Difference => ({

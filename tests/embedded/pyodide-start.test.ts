@@ -204,7 +204,7 @@ answer = {
 }
 `),
     ])) as [Answer]
-    const archive = readFileSync(join(repository, 'dist/python_stdlib.zip'))
+    const archive = readFileSync(join(repository, 'packages/pyodide/python_stdlib.zip'))
     expect(answer.value).toMatchObject({
       damaged: null,
       size: archive.length,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { patternedBytes, temporaryDirectory } from '../support/applications.ts'
+import { metricsAddress, scrape } from '../support/metrics.ts'
 import { type RunningServer, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -142,6 +143,13 @@ def printing(environ):
 def complaining(environ):
     while True:
         environ["wsgi.errors"].write("x" * 999 + "\\n")
+
+def repeating(environ):
+    passes = range(int(environ["QUERY_STRING"]))
+    while True:
+        for _ in passes:
+            pass
+        environ["wsgi.errors"].write("x" * 99 + "\\n")
 
 def half(environ):
     def body():
@@ -401,7 +409,7 @@ describe('one worker', () => {
 
   test.each([
     ['/say-and-die', /ended with status 3/, null],
-    ['/abort', /broke down: it aborted itself/, 'in abort'],
+    ['/abort', /broke down: it aborted itself.* \[MONO5001\]/, 'in abort'],
     ['/stray-pointer', /broke down: an invalid access to memory/, 'in stray_pointer'],
   ])('%s is a 502, and another worker takes its place', async (path, expected, place) => {
     const from = server.log().length
@@ -409,7 +417,7 @@ describe('one worker', () => {
     await server.waitForLog(expected, { from })
     await answersAgain(server)
     const log = server.log().slice(from)
-    if (place !== null) expect(log).toContain(place)
+    if (place !== null) expect(log).toMatch(new RegExp(`\\[MONO5010\\]\n.*${place}`))
     if (path === '/say-and-die')
       expect(log.indexOf('last words')).toBeLessThan(log.search(expected))
     expect(log.indexOf('last words') >= 0).toBe(path === '/say-and-die')
@@ -479,7 +487,8 @@ describe('one worker with a second for each request', () => {
       const log = server.log().slice(from)
       const name = path.slice(1)
       expect(log).toContain(
-        `GET ${path}: the request ran out of time. Stack (most recent call last):\n  File `,
+        `GET ${path}: the request ran out of time. ` +
+          'Stack (most recent call last): [MONO4011]\n  File ',
       )
       expect(log).toContain(`in ${name}`)
       expect(log).not.toMatch(
@@ -502,6 +511,16 @@ describe('one worker with a second for each request', () => {
       await answersAgain(server)
     },
   )
+
+  // The interpreter looks for signals at each fiftieth place of the code, so whether it meets the
+  // application or the gateway depends on the length of a loop.
+  test.each([0, 1, 8, 23])('a loop is interrupted that calls the gateway: %s passes', async (n) => {
+    const from = server.log().length
+    expect((await get(server, `/repeating?${n}`)).status).toBe(504)
+    await server.waitForLog(/ran out of time/, { from })
+    await answersAgain(server)
+    expect(server.log().slice(from)).not.toContain('cannot be interrupted')
+  })
 
   test('a half sent response is cut off by a timeout, and its iterable closed', async () => {
     const from = server.log().length
@@ -532,7 +551,7 @@ test('memory is limited: MemoryError and a 500, and the worker goes on', async (
   expect(JSON.parse((await get(server, '/about')).text)).toEqual([false, true])
   for (let attempt = 0; attempt < 3; attempt++)
     expect((await get(server, '/greedy')).status).toBe(500)
-  await server.waitForLog(/close to its limit \(worker_memory 96 MiB\)/)
+  await server.waitForLog(/close to its limit \(worker_memory 96 MiB\).* \[MONO5009\]/)
   await waitFor('three tracebacks', () => server.log().match(/^MemoryError$/gm)?.length === 3)
   await server.waitForLog(/The interpreter's memory has grown to \d+ MiB/)
   await answersAgain(server)
@@ -540,7 +559,8 @@ test('memory is limited: MemoryError and a 500, and the worker goes on', async (
 })
 
 test('a worker whose application keeps all of its memory is replaced, and no request is lost', async () => {
-  const server = await serve(['--worker-memory', '128M'])
+  const server = await serve(['--worker-memory', '128M', '--metrics-bind', '127.0.0.1:0'])
+  const address = await metricsAddress(server)
   // Those that find no space are answered 500 until the worker is old enough to be replaced, and
   // then there is space again.
   const answers: string[] = []
@@ -559,4 +579,8 @@ test('a worker whose application keeps all of its memory is replaced, and no req
     /Worker 2 replaces worker 1, which has no memory left \(worker_memory 128 MiB\)/,
   )
   expect(log).not.toContain('broke down')
+  await waitFor('its end by its cause', async () => {
+    const now = await scrape(address)
+    return now.sum('monoceros_worker_ends_total', { cause: 'exhausted' }) === 1
+  })
 })

@@ -138,7 +138,7 @@ describe('a Python application on the embedded Python, as a value', () => {
         /: ModuleNotFoundError: No module named 'nowhere_to_be_found'$/,
       ),
       traceback: expect.stringMatching(
-        /monoceros install nowhere-to-be-found\n[\s\S]*broken_app\.py", line 1/,
+        /monoceros install nowhere-to-be-found \[MONO2003\]\n[\s\S]*broken_app\.py", line 1/,
       ),
     })
     await broken.close()
@@ -148,7 +148,8 @@ describe('a Python application on the embedded Python, as a value', () => {
     const script = join(home.path, 'script.mjs')
     writeFileSync(
       script,
-      `import { pythonApp, testClient } from '${compiled('index.js')}'
+      `import { pythonApp } from '${compiled('index.js')}'
+       import { testClient } from '${compiled('testing.js')}'
 const app = pythonApp('plain:app', { chdir: '${appsDirectory}', env: { TEST_DATA: '${home.path}' } })
 const answer = await testClient(app).get('/')
 console.log(answer.status)

@@ -310,7 +310,7 @@ describe('how it ends', () => {
   test('a breakdown is a line, and where it was in Python', async () => {
     const { code, stderr } = await python(['-c', 'def f():\n  import os; os.abort()\nf()'])
     expect(code).toBe(1)
-    expect(stderr).toMatch(/^monoceros: the embedded Python broke down: .*aborted/m)
+    expect(stderr).toMatch(/^monoceros: the embedded Python broke down: .*aborted.* \[MONO7002\]$/m)
     expect(stderr).toMatch(/^ {2}File "<string>", line 2 in f$/m)
   })
 
@@ -398,7 +398,10 @@ describe('what is wrong or not there', () => {
         ['--mounts', 'x'],
         /^monoceros: python: Unknown option "--mounts" \(did you mean --mount\?\).*\n$/,
       ],
-      [['nothere.py'], /^monoceros: python: cannot open .*\/nothere\.py: no such file\n$/],
+      [
+        ['nothere.py'],
+        /^monoceros: python: cannot open .*\/nothere\.py: no such file \[MONO7001\]\n$/,
+      ],
       [['--env', 'x', '-c', ''], /^monoceros: --env: .*\n$/],
     ] as const) {
       const { code, stdout, stderr } = await python([...args])
@@ -407,7 +410,7 @@ describe('what is wrong or not there', () => {
     const mount = await python(['--mount', '/nothere', '-c', ''])
     expect([mount.code, mount.stderr]).toEqual([
       1,
-      'monoceros: --mount /nothere: /nothere does not exist\n',
+      'monoceros: --mount /nothere: /nothere does not exist [MONO2051]\n',
     ])
   })
 

@@ -76,7 +76,9 @@ describe('its values', () => {
     write('site/wrong.py', 'def read():', '    raise ValueError("too bad")', 'read()')
     const { code, stderr } = await monoceros('-c', 'wrong.py', 'served:app')
     expect(code).toBe(2)
-    expect(stderr).toMatch(/wrong\.py could not be read\nTraceback[\s\S]*line 2, in read\n/)
+    expect(stderr).toMatch(
+      /wrong\.py could not be read \[MONO1106\]\nTraceback[\s\S]*line 2, in read\n/,
+    )
     expect(stderr).toMatch(/ValueError: too bad\n$/)
     expect(stderr).not.toMatch(/monoceros_pyodide|configuration\.py/)
   })

@@ -72,7 +72,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
     })
     afterAll(() => edited?.remove())
 
-    shownInPages(host)
+    shownInPages(host, { ownErrorPages: false })
 
     test('an edited module is changed in the open page without a reload, before and after Flask is used', async () => {
       const page = await openHot(host)
@@ -104,26 +104,65 @@ describe.skipIf(chromium === null)('in a browser', () => {
       expect(loads()).toBe(0)
     })
 
-    test('an edited Python file is in the next response, and one that cannot be loaded leaves what was there', async () => {
-      const page = await openHot(host)
-      const loads = countLoads(page)
-      const answer = async () => (await fetch(`${host.url}/py/`)).text()
-      const comes = (text: string) => waitFor(text, async () => (await answer()).includes(text))
-
+    test('an edited Python file or template reloads the page that is open', async () => {
+      const page = await openConnected(host, '/py/')
       edited.edit('python/guestbook.py', 'TITLE = "Guestbook"', 'TITLE = "Visitors"')
-      await comes('<h1>Visitors</h1>')
-
-      const from = host.server.log().length
-      edited.edit('python/guestbook.py', 'TITLE = "Visitors"', 'TITLE = = "Nobody"')
-      await host.server.waitForLog(/The guestbook stays as it was.*SyntaxError/s, { from })
-      expect(await answer()).toContain('<h1>Visitors</h1>')
-
-      edited.edit('python/guestbook.py', 'TITLE = = "Nobody"', 'TITLE = "Friends"')
-      await comes('<h1>Friends</h1>')
+      await page.waitForSelector('h1:text("Visitors")')
       edited.edit('python/templates/index.html', 'Who has signed?', 'Who was here?')
-      await comes('Who was here?')
-      // It was not Vite who brought it about, and the front end's page knows nothing of it.
-      expect(loads()).toBe(0)
+      await page.waitForSelector('text=Who was here?')
+      edited.edit('python/templates/index.html', 'Who was here?', 'Who has signed?')
+      await page.waitForSelector('text=Who has signed?')
+    })
+
+    test('one that cannot be loaded shows its traceback in the overlay, until it is mended', async () => {
+      const page = await openConnected(host, '/py/')
+      edited.edit('python/guestbook.py', 'TITLE = "Visitors"', 'TITLE = = "Nobody"')
+      const overlay = page.locator('vite-error-overlay')
+      await overlay.waitFor()
+      expect(await overlay.locator('.message').innerText()).toContain('SyntaxError: invalid syntax')
+      expect(await overlay.locator('.plugin').innerText()).toContain('guestbook:app')
+      expect(await overlay.locator('.file').innerText()).toMatch(/python\/guestbook\.py:\d+:1$/)
+      expect(await overlay.locator('.frame').innerText()).toMatch(/> *\d+ \| TITLE = = "Nobody"/)
+      // Who comes now, with the old page or for the first time, gets the error too.
+      const answer = await fetch(`${host.url}/py/`)
+      expect([answer.status, await answer.text()]).toEqual([
+        500,
+        expect.stringMatching(/TITLE = = "Nobody"[\s\S]*SyntaxError/),
+      ])
+      edited.edit('python/guestbook.py', 'TITLE = = "Nobody"', 'TITLE = "Guestbook"')
+      await page.waitForSelector('h1:text("Guestbook")')
+      expect(await overlay.count()).toBe(0)
+    })
+
+    test('an error in a request shows it, on the page that has sent it and on that of the error', async () => {
+      const front = await openHot(host)
+      const page = await openConnected(host, '/py/')
+      const response = await page.goto(`${host.url}/py/broken`)
+      expect(response?.status()).toBe(500)
+      for (const shown of [front, page]) {
+        const overlay = shown.locator('vite-error-overlay')
+        await overlay.waitFor()
+        expect(await overlay.locator('.message').innerText()).toContain(
+          'RuntimeError: broken on purpose',
+        )
+        const stack = await overlay.locator('.stack').innerText()
+        expect(stack).toMatch(/at broken \/.*\/python\/guestbook\.py:\d+:1/)
+        expect(stack).not.toMatch(/site-packages|monoceros\//)
+      }
+      edited.edit(
+        'python/guestbook.py',
+        'raise RuntimeError("broken on purpose")',
+        'return "mended"',
+      )
+      await page.waitForSelector('text=mended')
+      await front.waitForSelector('text=Flask says: nobody has signed')
+      expect(await front.locator('vite-error-overlay').count()).toBe(0)
+      edited.edit(
+        'python/guestbook.py',
+        'return "mended"',
+        'raise RuntimeError("broken on purpose")',
+      )
+      await page.locator('vite-error-overlay').waitFor()
     })
 
     test('what no module takes over reloads the page, and the tests above would see it', async () => {
@@ -174,7 +213,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
   }
 
   /** What holds for Flask under /py, whatever it is mounted in. */
-  function shownInPages(host: Host): void {
+  function shownInPages(host: Host, { ownErrorPages = true } = {}): void {
     let page: Page
 
     beforeAll(async () => {
@@ -243,7 +282,9 @@ describe.skipIf(chromium === null)('in a browser', () => {
 
     test.each([
       { path: '/py/nowhere', status: 404, text: '404 Not Found' },
-      { path: '/py/broken', status: 500, text: '500 Internal Server Error' },
+      ...(ownErrorPages
+        ? [{ path: '/py/broken', status: 500, text: '500 Internal Server Error' }]
+        : []),
     ])(
       "its own error page answers $path, with a link back to the mount's first page",
       async (wanted) => {
@@ -266,9 +307,9 @@ describe.skipIf(chromium === null)('in a browser', () => {
   }
 
   /**
-   * The front end, once it is connected to Vite: what is edited before that, it would not hear of.
+   * A page, once it is connected to Vite: what is edited before that, it would not hear of.
    */
-  async function openHot(host: Host): Promise<Page> {
+  async function openConnected(host: Host, path: string): Promise<Page> {
     const context = await newContext()
     onTestFinished(() => context.close())
     const page = await context.newPage()
@@ -276,8 +317,14 @@ describe.skipIf(chromium === null)('in a browser', () => {
       'console',
       (message) => message.text() === '[vite] connected.',
     )
-    await page.goto(`${host.url}/`)
+    await page.goto(host.url + path)
     await connected
+    return page
+  }
+
+  /** The front end. */
+  async function openHot(host: Host): Promise<Page> {
+    const page = await openConnected(host, '/')
     await page.waitForSelector('text=Flask says: nobody has signed')
     return page
   }

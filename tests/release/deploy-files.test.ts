@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import { DockerfileParser } from 'dockerfile-ast'
 import { validate } from 'dockerfile-utils'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -9,6 +9,7 @@ import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { freePort } from '../support/free-port.ts'
 import { markedBlocks } from '../support/marked-blocks.ts'
+import { packed } from '../support/packed.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runServer } from '../support/running-server.ts'
 import { hasProgram } from '../support/system-program.ts'
@@ -160,8 +161,8 @@ describe('a Dockerfile', () => {
       for (const { file, text } of markedBlocks(page))
         if (file?.startsWith('mysite/')) writeFileSync(join(context, file), text)
       writeFileSync(join(context, 'requirements.txt'), 'django\n')
-      const pack = ['pack', '--ignore-scripts', '--pack-destination', context]
-      execFileSync('npm', pack, { cwd: repository, stdio: 'ignore' })
+      const { tarball } = (await packed()).monoceros
+      cpSync(tarball, join(context, basename(tarball)))
 
       const env: NodeJS.ProcessEnv = { ...process.env, VIRTUAL_ENV: undefined }
       const here = (text: string) => text.replaceAll('/srv/mysite', image)

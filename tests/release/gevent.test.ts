@@ -252,7 +252,7 @@ describe.skipIf(!hasPython())('with gevent', () => {
       const late = fetch(`${server.url}/gate`)
       expect((await late).status).toBe(504)
       await server.waitForLog(
-        /GET \/gate: the request runs longer than the timeout\nStack[\s\S]*in wait_for\n/,
+        /GET \/gate: the request runs longer than the timeout.*\nStack[\s\S]*in wait_for\n/,
       )
       await waitFor('it to end', async () => (await text(server, '/inside')) === '0')
       expect(await text(server, '/pid')).toBe(pid)

@@ -158,7 +158,7 @@ async function interruptAndKill(cwd: string, args: string[], file: string): Prom
     if (signal === 'SIGINT') {
       expect(run).toMatchObject({
         code: 130,
-        err: expect.stringContaining('interrupted; python_modules is unchanged'),
+        err: expect.stringContaining('interrupted; python_modules is unchanged [MONO7108]'),
       })
       expect(leftovers(cwd)).toEqual([])
     }
@@ -208,12 +208,23 @@ test(
       out: 'Nothing to do: the requirements are already satisfied in python_modules\n',
     })
 
+    // Now it is known, and seen without pip and without an index.
+    const known = await start(cwd, ['uptop'], {
+      PIP_INDEX_URL: 'http://127.0.0.1:9/',
+      MONOCEROS_CACHE: '/nowhere',
+    }).ended
+    expect(known).toEqual({ code: 0, out: again.out, err: '' })
+
     const newer = makeWheel({ name: 'upbase', version: '2.0', files: { 'upbase/new.py': '' } })
     index.add(newer, makeWheel({ name: 'other', version: '3' }))
     await interruptAndKill(cwd, ['-U', 'upbase'], 'upbase-2')
     expect(versionOf(cwd, 'upbase')).toBe('1.0')
 
-    expect((await install(cwd, ['-U', 'upbase', 'other'])).code).toBe(0)
+    const upgraded = await install(cwd, ['-U', 'upbase', 'other'])
+    expect(upgraded).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/: (other 3, )?upbase 2\.0 \(was 1\.0\)(, other 3)?\n/),
+    })
     // What the older version had is gone; what was not asked for is as it was; and so are the
     // leftovers of the one that was killed.
     expect(leftovers(cwd)).toEqual([])
@@ -304,7 +315,7 @@ test(
     const conflict = await install(cwd, ['left', 'right'])
     expect(conflict.code).toBe(1)
     expect(conflict.err).toContain(
-      'monoceros install: the requirements conflict with each other:\n  left 1.0 ' +
+      'monoceros install: the requirements conflict with each other: [MONO7103]\n  left 1.0 ' +
         'depends on shared==1.0\n  right 1.0 depends on shared==2.0\n',
     )
     const closed = await PackageIndex.start()
@@ -314,7 +325,7 @@ test(
     })
     expect(unreachable.code).toBe(1)
     expect(unreachable.err).toMatch(
-      /not every source could be reached:\n {2}http:.*connection refused\nThe index/,
+      /not every source could be reached: \[MONO7103\]\n {2}http:.*connection refused\nThe index/,
     )
     const invalid = await install(cwd, ['not a requirement!'])
     expect(invalid).toMatchObject({
@@ -377,7 +388,7 @@ test(
       const stranger = await install(cwd, ['safe', '--retries', '0'], env)
       expect(stranger.code).toBe(1)
       expect(stranger.err).toMatch(
-        /not every source could be reached:\n.*index\.test.*self-signed certificate/,
+        /not every source could be reached: \[MONO7103\]\n.*index\.test.*self-signed certificate/,
       )
       const cert = join(cwd, 'cert.pem')
       writeFileSync(cert, testCertificate.cert)
@@ -410,7 +421,8 @@ test(
     const nowhere = await run()
     expect(nowhere.code).toBe(1)
     expect(nowhere.err).toContain(
-      `cannot get ${pip}, which installs the packages. It was looked for in:\n  ${wheels}\n`,
+      `cannot get ${pip}, which installs the packages. It was looked for in: [MONO7103]\n` +
+        `  ${wheels}\n`,
     )
     writeFileSync(join(wheels, pip), 'not it')
     expect((await run()).err).toContain(

@@ -1,92 +1,58 @@
 import { execFile } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { compilerPath } from '../support/compiler.ts'
+import { type PackedPackage, packed } from '../support/packed.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runServer, runToEnd } from '../support/running-server.ts'
 
-// The package as somebody installs it: packed from a clean tree, installed from the tarball, run
-// from there.
+// The packages as somebody installs them: bundled and packed, installed from the tarballs, run from
+// there.
 
 const run = promisify(execFile)
-
-/**
- * What the package is made from; a tree of its own, so that packing, which builds anew, disturbs no
- * test beside this one.
- */
-const sources = [
-  'docs',
-  'examples',
-  'python',
-  'scripts',
-  'src',
-  'CHANGELOG.md',
-  'LICENSE',
-  'README.md',
-  'package.json',
-  'tsconfig.build.json',
-  'tsconfig.json',
-]
 
 const publicNames = `
   BodyTooLargeError ClientGoneError ConsumedBodyError FileWrapper Headers InputError PythonBrokenError PythonError
   PythonLoadError PythonOptionError PythonUnavailableError ResponseTimeoutError SettingsError
-  TestClientError ViolationError WSGIError WSGIServer abortSignal applicationUri bodyLimit compose
+  ViolationError WSGIError WSGIServer abortSignal applicationUri bodyLimit compose
   compress conditional consoleErrors cors decodeText defineConfig demoApp dispatcher encodeText errorHandler escapeLogText
   errorStream fromFetchHandler fromNodeHandler guessScheme isApplication isHopByHop loadSettings
   logger makeEnviron makeServer mapBody methods profiler proxyFix pythonApp readChunks requestId
-  requestUri serve setupTestingDefaults shiftPathInfo staticFiles testClient timeout
-  toFetchHandler toFunction toNodeHandler transformBody validator version
+  requestUri serve setupTestingDefaults shiftPathInfo staticFiles timeout toFastifyPlugin
+  toFetchHandler toFunction toKoaMiddleware toNodeHandler transformBody validator version
 `
   .trim()
   .split(/\s+/)
 const fetchNames = `
-  ClientGoneError ConsumedBodyError Headers InputError ViolationError WSGIError abortSignal applicationUri
-  decodeText demoApp encodeText errorStream fromFetchHandler isApplication readChunks requestUri
-  shiftPathInfo toFetchHandler toFunction validator
+  BodyTooLargeError ClientGoneError ConsumedBodyError Headers InputError ResponseTimeoutError
+  ViolationError WSGIError abortSignal applicationUri bodyLimit compose cors decodeText demoApp
+  dispatcher encodeText errorStream escapeLogText fromFetchHandler isApplication logger methods
+  profiler proxyFix readChunks requestId requestUri shiftPathInfo timeout toFetchHandler toFunction
+  validator
 `
   .trim()
   .split(/\s+/)
 
+const testingNames = ['TestClientError', 'testClient']
+
 const work = temporaryDirectory()
 const project = join(work.path, 'project')
 const installed = join(project, 'node_modules', 'monoceros')
-let packed: string[] = []
+let core: PackedPackage
+let embedded: PackedPackage
+/** The files of the installed package. */
+let files: string[] = []
 
 beforeAll(async () => {
-  const tree = join(work.path, 'tree')
-  mkdirSync(tree)
-  for (const name of sources) {
-    cpSync(join(repository, name), join(tree, name), {
-      recursive: true,
-      filter: (path) => !path.includes('__pycache__'),
-    })
-  }
-  symlinkSync(join(repository, 'node_modules'), join(tree, 'node_modules'))
-  // What an earlier build has left behind must not be published.
-  mkdirSync(join(tree, 'dist'))
-  writeFileSync(join(tree, 'dist', 'forgotten.js'), '')
-  const { stdout } = await run('npm', ['pack', '--json', '--foreground-scripts=false'], {
-    cwd: tree,
-  })
-  const [{ filename, files }] = JSON.parse(stdout) as [
-    { filename: string; files: { path: string }[] },
-  ]
-  packed = files.map(({ path }) => path)
-
+  const packages = await packed()
+  core = packages.monoceros
+  embedded = packages['monoceros-pyodide']
   mkdirSync(project)
   writeFileSync(
     join(project, 'package.json'),
@@ -98,73 +64,151 @@ beforeAll(async () => {
       '    start_response("200 OK", [("Content-Type", "text/plain")])\n' +
       '    return [environ["SERVER_SOFTWARE"].encode()]\n',
   )
-  await run(
-    'npm',
-    [
-      'install',
-      '--prefer-offline',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      join(tree, filename),
-    ],
-    {
-      cwd: project,
-    },
+  await install(project, core.tarball, embedded.tarball)
+  files = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    statSync(join(installed, path)).isFile(),
   )
 }, 120_000)
 
 afterAll(() => work.remove())
 
+/** Installs tarballs, and what they need, into a folder. */
+async function install(cwd: string, ...tarballs: string[]): Promise<string> {
+  const options = ['--prefer-offline', '--no-audit', '--no-fund']
+  const { stderr } = await run('npm', ['install', ...options, ...tarballs], { cwd })
+  return stderr
+}
+
 describe('the tarball', () => {
-  test('holds the compiled server, the Python side, documents, examples, and nothing else', () => {
-    const folders = new Set(packed.map((path) => path.split('/').slice(0, 2).join('/')))
-    expect([...folders].filter((folder) => !/^(dist|docs|examples)\//.test(folder)).sort()).toEqual(
-      [
-        'CHANGELOG.md',
-        'LICENSE',
-        'README.md',
-        'package.json',
-        'python/monoceros',
-        'python/monoceros-bind',
-        'python/monoceros-config',
-        'python/monoceros-init',
-        'python/monoceros-notify',
-        'python/monoceros-relay',
-        'python/monoceros-worker',
-        'python/monoceros_pyodide',
-      ],
-    )
-    expect(packed).toEqual(
-      expect.arrayContaining([
-        'dist/cli/main.js',
-        'dist/acceptor/process.js',
-        'dist/index.d.ts',
-        'dist/python_stdlib.zip',
-      ]),
+  test('holds the bundled server, its types, the Python side, and nothing else', () => {
+    const folders = new Set(files.map((path) => path.split('/').slice(0, 2).join('/')))
+    expect([...folders].filter((folder) => !folder.startsWith('dist/')).sort()).toEqual([
+      'LICENSE',
+      'README.md',
+      'THIRD-PARTY-LICENSES.txt',
+      'package.json',
+      'python/monoceros',
+      'python/monoceros-bind',
+      'python/monoceros-config',
+      'python/monoceros-init',
+      'python/monoceros-notify',
+      'python/monoceros-relay',
+      'python/monoceros-worker',
+    ])
+    expect(files).toEqual(
+      expect.arrayContaining(['dist/cli/main.js', 'dist/acceptor/process.js', 'dist/index.d.ts']),
     )
     expect(
-      packed.filter(
+      files.filter(
         (path) =>
-          /\.test\.|\/tests?\/|^(?!examples\/).*\.ts$/.test(path) && !path.endsWith('.d.ts'),
+          /\.test\.|\/tests?\/|__pycache__|\.map$|\.ts$/.test(path) && !path.endsWith('.d.ts'),
       ),
     ).toEqual([])
-    expect(packed).not.toContain('dist/forgotten.js')
+    // What only the embedded Python runs is in its package, which has the others as well.
+    const inEmbedded = join(installed, '..', 'monoceros-pyodide')
     for (const folder of ['python/monoceros', 'python/monoceros_pyodide']) {
       const modules = readdirSync(join(repository, folder)).filter((name) => name.endsWith('.py'))
-      expect(packed).toEqual(expect.arrayContaining(modules.map((name) => `${folder}/${name}`)))
+      const native = folder === 'python/monoceros' ? /^(?!embedded)/ : /^$/
+      expect(files.filter((path) => path.startsWith(`${folder}/`) && path.endsWith('.py'))).toEqual(
+        modules.filter((name) => native.test(name)).map((name) => `${folder}/${name}`),
+      )
+      for (const name of modules) expect(existsSync(join(inEmbedded, folder, name))).toBe(true)
     }
   })
 
-  test('the links of its documents lead somewhere: those of the README in the package itself', () => {
+  test('is made once, for all processes that test this build', async () => {
+    const { mtimeMs } = statSync(core.tarball)
+    vi.resetModules()
+    const { packed: inAnotherProcess } = await import('../support/packed.ts')
+    expect((await inAnotherProcess()).monoceros).toEqual(core)
+    expect(statSync(core.tarball).mtimeMs).toBe(mtimeMs)
+  })
+
+  test('is made by npm run pack alone: npm pack in the root is refused', async () => {
+    // npm runs `prepack` before a script named `pack`, too.
+    await run('npm', ['run', 'prepack'], { cwd: repository })
+    await expect(run('npm', ['pack', '--dry-run'], { cwd: repository })).rejects.toMatchObject({
+      stderr: expect.stringContaining('This is not what is published: use npm run pack\n'),
+    })
+  })
+
+  test('names no file that is not in it: no source map, no declaration', () => {
+    for (const path of files.filter((name) => /\.(js|ts)$/.test(name))) {
+      const text = readFileSync(join(installed, path), 'utf8')
+      expect(text, path).not.toContain('sourceMappingURL')
+      if (!path.endsWith('.d.ts')) continue
+      for (const [, target = ''] of text.matchAll(/^(?! *\*).* from '(\.[^']*)'/gm)) {
+        const declaration = join(installed, path, '..', target.replace(/\.[jt]s$/, '.d.ts'))
+        expect(existsSync(declaration), `${path}: ${target}`).toBe(true)
+      }
+    }
+  })
+
+  test('has no script that npm would run or warn of', () => {
+    expect(JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).scripts).toBe(
+      undefined,
+    )
+  })
+
+  test('names the licence of everything that is bundled', () => {
+    const text = readFileSync(join(installed, 'THIRD-PARTY-LICENSES.txt'), 'utf8')
+    for (const name of ['lru-cache', 'mime-db', 'tough-cookie', 'selfsigned', '@peculiar/x509'])
+      expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'))
+  })
+
+  test('the one of the embedded Python holds its code, standard library and Python side', () => {
+    expect(readdirSync(join(project, 'node_modules', 'monoceros-pyodide')).sort()).toEqual([
+      'LICENSE',
+      'LICENSE-PYTHON.txt',
+      'README.md',
+      'embedded.js',
+      'package.json',
+      'python',
+      'python_stdlib.zip',
+    ])
+  })
+
+  test('has the same bytes wherever it is made, for everybody to read', async () => {
+    const folder = join(project, 'again')
+    const program = join(repository, 'scripts', 'pack.mjs')
+    // Of a user who hides files from others.
+    const again = ['-c', 'umask 077 && exec "$@"', 'sh', process.execPath, program, '--to', folder]
+    const { stdout } = await run('sh', again, { cwd: repository })
+    const sum = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
+    const made = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).tarball as string)
+    expect(made.map(sum)).toEqual([core.tarball, embedded.tarball].map(sum))
+    const { stdout: listed } = await run('tar', ['-tvzf', made[0]!])
+    expect(
+      [
+        ...new Set(
+          listed
+            .trim()
+            .split('\n')
+            .map((line) => line.slice(0, 10)),
+        ),
+      ].sort(),
+    ).toEqual(['-rw-r--r--', '-rwxr-xr-x'])
+  })
+
+  test('names no path of the machine where it was made', () => {
+    const texts = files.map((path) => [path, readFileSync(join(installed, path), 'utf8')] as const)
+    const made = [repository, homedir()].filter((path) => path.length > 4)
+    for (const [path, text] of texts)
+      for (const folder of made)
+        expect(text.includes(`${folder}/`), `${path}: ${folder}`).toBe(false)
+  })
+
+  test('the links of its documents lead to files of the package', () => {
     const broken: string[] = []
-    for (const page of packed.filter((path) => path.endsWith('.md'))) {
+    for (const page of files.filter((path) => path.endsWith('.md'))) {
       const text = readFileSync(join(installed, page), 'utf8').replace(/```[\s\S]*?```/g, '')
       for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
         const path = target.replace(/#.*/, '')
         if (path === '' || /^[a-z]+:/.test(path)) continue
-        const root = page === 'README.md' ? installed : repository
-        if (!existsSync(join(root, page, '..', path))) broken.push(`${page} → ${target}`)
+        if (!existsSync(join(installed, page, '..', path))) broken.push(`${page} → ${target}`)
       }
     }
     expect(broken).toEqual([])
@@ -192,6 +236,7 @@ describe('the installed package', () => {
   test.each([
     ['monoceros', publicNames],
     ['monoceros/fetch', fetchNames],
+    ['monoceros/testing', testingNames],
   ])('%s exports what is public, and no more', async (name, expected) => {
     const code = `import * as api from '${name}'; console.log(JSON.stringify(Object.keys(api)))`
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], {
@@ -210,7 +255,8 @@ describe('the installed package', () => {
   test('its types stand by themselves in a strict program', async () => {
     writeFileSync(
       join(project, 'program.ts'),
-      `import { compose, loadSettings, makeServer, pythonApp, requestId, SettingsError, serve, type Settings, testClient, toNodeHandler, version, type WSGIApplication } from 'monoceros'
+      `import { compose, loadSettings, makeServer, pythonApp, requestId, SettingsError, serve, type Settings, toNodeHandler, version, type WSGIApplication } from 'monoceros'
+       import { testClient } from 'monoceros/testing'
        const app: WSGIApplication = (environ, startResponse) => {
          startResponse('200 OK', [['Content-Type', 'text/plain']])
          return [new TextEncoder().encode(environ.PATH_INFO)]
@@ -238,12 +284,13 @@ describe('the installed package', () => {
   test('the types of monoceros/fetch need none of Node’s', async () => {
     writeFileSync(
       join(project, 'worker.ts'),
-      `import { fromFetchHandler, toFetchHandler, type WSGIApplication } from 'monoceros/fetch'
+      `import { compose, cors, fromFetchHandler, logger, profiler, timeout, toFetchHandler, type WSGIApplication } from 'monoceros/fetch'
        const app: WSGIApplication = (environ, startResponse) => {
          startResponse('200 OK', [])
          return []
        }
-       export const handler: (request: Request) => Promise<Response> = toFetchHandler(app)
+       const wrapped = compose(cors(), logger(), profiler(), timeout({ seconds: 1 }))(app)
+       export const handler: (request: Request) => Promise<Response> = toFetchHandler(wrapped)
        export const back: WSGIApplication = fromFetchHandler(handler)`,
     )
     expect(await compile('worker.ts', '--lib', 'es2023,dom,dom.iterable,dom.asynciterable')).toBe(
@@ -287,6 +334,11 @@ describe.skipIf(!hasPython())('from the installed package', () => {
     })
     expect(await (await fetch(server.url)).text()).toMatch(/^monoceros\/\d/)
     expect(server.workers()).toHaveLength(1)
+    const command = join(project, 'node_modules', '.bin', 'monoceros')
+    const args = ['ctl', '--pid', String(server.pid), 'status']
+    const status = await runToEnd(command, args, { env: env(), cwd: project })
+    expect(status).toMatchObject({ code: 0, stderr: '' })
+    expect(status.stdout).toMatch(/^hello:app is serving /)
     expect(await server.stop()).toEqual({ code: 0, signal: null })
   })
 

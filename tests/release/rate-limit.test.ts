@@ -50,6 +50,7 @@ describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Re
     expect(status).toBe(429)
     expect(headers.ratelimit).toMatch(/^"60\/h:burst=20";r=0;t=[0-9]+$/)
     expect(Number(headers['retry-after'])).toBeGreaterThan(30)
+    await servers[0]!.waitForLog(/Refused .* with 429: .* \[MONO4026\]/)
   })
 
   test('is counted by the servers themselves while Redis is down, and then by Redis again', async () => {
@@ -59,7 +60,10 @@ describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Re
     // Each of the four acceptors has a bucket of its own.
     expect(passed).toBeGreaterThanOrEqual(BURST)
     expect(passed).toBeLessThanOrEqual(4 * BURST)
-    await said(/cannot be counted in Redis at redis:\/\/127\.0\.0\.1:[0-9]+\/1 \(/, before)
+    await said(
+      /cannot be counted in Redis at redis:\/\/127\.0\.0\.1:[0-9]+\/1 \(.* \[MONO8302\]/,
+      before,
+    )
 
     await redis.start()
     const down = here()
@@ -67,7 +71,7 @@ describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Re
     await waitFor('Redis to count again', async () => {
       // Of a client over the limit, Redis is not asked.
       await allowed(`127.0.1.${++clients % 250}`, 8)
-      return servers.every((server, i) => server.log().slice(down[i]).includes('Redis at'))
+      return servers.every((server, i) => server.log().slice(down[i]).includes('again [MONO8303]'))
     })
     for (const server of servers) {
       expect(server.log()).not.toContain('secret')

@@ -84,7 +84,7 @@ describe.skipIf(!hasPython())('files that are sent by the server', () => {
       })
       expect(length).toBe(GIGABYTE)
       expect(most).toBeGreaterThan(0)
-      expect(most - before).toBeLessThan(64 * MEGABYTE)
+      expect(most - before).toBeLessThan(48 * MEGABYTE)
     },
     120_000,
   )
@@ -117,7 +117,9 @@ describe.skipIf(!hasPython())('files that are sent by the server', () => {
         return connection
       }),
     )
-    expect(residentMemory(acceptor) - before).toBeLessThan(96 * MEGABYTE)
+    // 32 clients have up to two pieces of 256 KiB, and the others one of 64 KiB: 27 MB. V8 lets 64
+    // MB of freed buffers come together before it collects them.
+    expect(residentMemory(acceptor) - before).toBeLessThan((27 + 64) * MEGABYTE)
     // One for each client, and one for the file by each of its two names.
     const files = openDescriptors(acceptor) - open - SLOW_CLIENTS
     expect(files).toBeLessThanOrEqual(4)

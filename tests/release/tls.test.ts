@@ -195,7 +195,9 @@ describe.runIf(hasPython())('certificates that are not as they should be', () =>
     const without = await runCommand(args, { cwd: folder.path })
     expect([without.code, without.stderr]).toEqual([
       1,
-      expect.stringMatching(/\[ERROR\] The key in \S+ is encrypted: .* --key-passphrase-file\n$/),
+      expect.stringMatching(
+        /\[ERROR\] The key in \S+ is encrypted: .* --key-passphrase-file \[MONO\d{4}\]\n$/,
+      ),
     ])
     writeFileSync(path('passphrase'), 'a secret\n', { mode: 0o600 })
     const server = await start([...pair(locked), '--key-passphrase-file', path('passphrase')])
@@ -437,7 +439,7 @@ test.runIf(hasPython())(
       expect([code, stderr]).toEqual([
         2,
         expect.stringMatching(
-          /: ssl_context is not supported: it sets context\.sni_callback, .*\. Use the settings of TLS instead\n$/,
+          /: ssl_context is not supported: it sets context\.sni_callback, .*\. Use the settings of TLS instead \[MONO1110\]\n$/,
         ),
       ])
     } finally {

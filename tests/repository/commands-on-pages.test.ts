@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parseCtlArguments } from '../../src/control/ctl-arguments.ts'
+import { profileArguments } from '../../src/control/profile-command.ts'
 import { parseCommandLine } from '../../src/settings/command-line.ts'
 import type { SettingDefinition } from '../../src/settings/definition.ts'
 import { splitShellWords } from '../../src/settings/shell-words.ts'
@@ -11,14 +13,19 @@ import { repository } from '../support/build.ts'
 // block, and every flag in the column "Monoceros" of a table.
 
 const guides = join(repository, 'docs/guides')
-const pages = ['README.md', ...readdirSync(guides).map((name) => `docs/guides/${name}`)]
+const pages = [
+  'README.md',
+  ...readdirSync(guides, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/guides/${name}`),
+]
 const known = new Set(
   (settingsTable as readonly SettingDefinition[]).flatMap(({ flags }) => flags as string[]),
 )
 
 /** The arguments of a `monoceros` command in a line of a console block; null for other commands. */
 function argumentsOf(line: string): string[] | null {
-  const rest = /^\$ (?:npx )?monoceros(?= )(.*)$/.exec(line)?.[1]
+  const rest = /^\$ (?:npx |node_modules\/\.bin\/)?monoceros(?= )(.*)$/.exec(line)?.[1]
   if (rest === undefined || /…|\$\(/.test(rest)) return null
   const command = rest.replace(/ [&|>#].*$/, '')
   const args = splitShellWords(command)
@@ -53,7 +60,11 @@ describe('commands on the pages', () => {
   test('there are some', () => expect(commands.length).toBeGreaterThan(15))
 
   test.each(commands)('%s: monoceros %j', (_, args) => {
-    expect(() => parseCommandLine(args)).not.toThrow()
+    const [name, ...rest] = args
+    const isControl = name === 'ctl' || name === 'top'
+    const parse = () =>
+      isControl ? parseCtlArguments(profileArguments(rest).rest) : parseCommandLine(args)
+    expect(parse).not.toThrow()
   })
 })
 

@@ -13,7 +13,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { checkTypes, type Diagnostic } from '../support/compiler.ts'
+import { exampleNames } from '../support/example.ts'
 import { misplacedSentences } from '../support/prose.ts'
+import { hasPython, testPython } from '../support/python.ts'
 import { runToEnd } from '../support/running-server.ts'
 import { outputMatches } from '../support/tutorial-page.ts'
 import { wideLines } from '../support/wide-lines.ts'
@@ -26,7 +28,8 @@ import { wideLines } from '../support/wide-lines.ts'
 // The kind of a block is written behind its language, where readers do not see it:
 // - `ts`: is compiled together with the files of its page;
 // - `ts file=app.ts`: the same, and other blocks of the page can import it;
-// - `ts run`: is also run. The `text` block that follows is its output (`…` stands for anything).
+// - `ts run`, `python run`: is also run. The `text` block that follows is its output (`…` stands
+//   for anything).
 //
 // `stage` below declares what blocks take for granted, such as the `app` that they wrap.
 // A table of options follows a line that ends in `(\`CompressOptions\`):`.
@@ -51,7 +54,15 @@ declare global {
 }
 `
 
-const folders = ['docs', 'docs/decisions', 'docs/guides', 'docs/reference']
+const folders = [
+  'docs',
+  'docs/decisions',
+  'docs/guides',
+  'docs/guides/how-to',
+  'docs/learn',
+  'docs/errors',
+  'docs/reference',
+]
 const pages = [
   'README.md',
   'CONTRIBUTING.md',
@@ -59,21 +70,20 @@ const pages = [
   'SECURITY.md',
   'examples/README.md',
   'tests/README.md',
+  ...exampleNames().map((name) => `examples/${name}/README.md`),
   ...folders.flatMap((folder) =>
     readdirSync(join(repository, folder))
       .filter((name) => name.endsWith('.md'))
       .map((name) => `${folder}/${name}`),
   ),
 ]
-const checked = pages.filter(
-  (page) => /^README|^docs\/(guides|reference)\//.test(page) && !isTutorial(page),
-)
+/** All pages for users. The block in CONTRIBUTING.md is part of a test. */
+const checked = pages.filter((page) => page !== 'CONTRIBUTING.md')
 const blocks = checked.flatMap((page) => blocksOf(page))
-const sources = blocks.filter(({ language }) => language === 'ts')
-
-function isTutorial(page: string): boolean {
-  return page.endsWith('/tutorial.md')
-}
+/** Not docs/learn/: its pages share files, and tests/release/learn-pages.test.ts compiles them. */
+const sources = blocks.filter(
+  ({ page, language }) => language === 'ts' && !page.startsWith('docs/learn/'),
+)
 
 function read(page: string): string {
   return readFileSync(join(repository, page), 'utf8')
@@ -106,7 +116,13 @@ function nameOf({ line, attribute }: Block): string {
 
 const pathOf = (block: Block) => join(block.page.replace(/\W/g, '-'), nameOf(block))
 
-describe('TypeScript on the pages', () => {
+/** What a user's compiler may be set to. */
+const settings: Readonly<Record<string, readonly string[]>> = {
+  'without the DOM library': ['es2023'],
+  'with the DOM library': ['es2023', 'dom', 'dom.iterable'],
+}
+
+describe.each(Object.keys(settings))('TypeScript on the pages, strict, %s', (setting) => {
   let found: Diagnostic[]
   const wrongIn = (name: string) =>
     found.filter(({ file }) => file === name).map(({ line, text }) => `line ${line}: ${text}`)
@@ -121,8 +137,12 @@ describe('TypeScript on the pages', () => {
       for (const table of optionTables(page))
         texts[fileOfTable(page, table.name)] = programOf(table)
     }
-    // All in one program, which takes seconds. A page need not use all that it shows.
+    // All in one program, which takes seconds. A page need not use all that it shows. Without
+    // paths, `monoceros` is what its exports say, as for a user.
     found = await checkTypes(texts, {
+      paths: {},
+      lib: settings[setting],
+      noUncheckedIndexedAccess: true,
       noUnusedLocals: false,
       noUnusedParameters: false,
       moduleDetection: 'force',
@@ -137,6 +157,10 @@ describe('TypeScript on the pages', () => {
       expect.stringMatching(/^line 2: .*not assignable/),
     ])
     expect(wrongIn('stage.ts')).toEqual([])
+  })
+
+  test.each(checked)('%s has no block that is indented, and so not checked', (page) => {
+    expect(read(page)).not.toMatch(/^ +```(ts|js|typescript|javascript)\b/m)
   })
 
   test.each(checked.filter((page) => sources.some((block) => block.page === page)))(
@@ -178,9 +202,14 @@ const fileOfTable = (page: string, name: string) =>
 function programOf({ name, options }: { name: string; options: readonly string[] }): string {
   const named = options.map((option) => `${option}: true`).join(', ')
   return (
-    `import type { ${name} } from 'monoceros'\nexport const all: Record<keyof ${name}, true> ` +
-    `= { ${named} }\n`
+    `import type { ${name} } from '${moduleOf(name)}'\n` +
+    `export const all: Record<keyof ${name}, true> = { ${named} }\n`
   )
+}
+
+function moduleOf(type: string): string {
+  if (type.startsWith('Vite')) return 'monoceros/vite'
+  return /^Test[A-Z]/.test(type) ? 'monoceros/testing' : 'monoceros'
 }
 
 /**
@@ -208,6 +237,8 @@ describe('programs on the pages', () => {
   beforeAll(() => {
     mkdirSync(join(work.path, 'node_modules'))
     symlinkSync(repository, join(work.path, 'node_modules', 'monoceros'))
+    for (const name of ['hono', 'pino', 'ws'])
+      symlinkSync(join(repository, 'node_modules', name), join(work.path, 'node_modules', name))
     writeFileSync(join(work.path, 'package.json'), '{ "private": true, "type": "module" }\n')
   })
 
@@ -223,15 +254,42 @@ describe('programs on the pages', () => {
         env: { PATH: process.env.PATH },
         cwd: work.path,
       })
-      expect(stderr).toBe('')
-      expect(code).toBe(0)
-      const next = blocks[blocks.indexOf(block) + 1]
-      const shown = next?.page === block.page && next.language === 'text' ? next.text : null
-      expect(shown, 'what it prints is on the page').not.toBeNull()
-      if (!outputMatches(shown!, stdout)) expect(stdout).toBe(shown)
+      expectShown(block, { code, stdout, stderr })
+    },
+  )
+
+  const inPython = blocks.filter(
+    (block) => block.language === 'python' && block.attribute === 'run',
+  )
+
+  test
+    .skipIf(!hasPython())
+    .each(inPython.map((block) => [`${block.page}:${block.line}`, block] as const))(
+    '%s',
+    async (_, block) => {
+      const name = `${block.page.replace(/\W/g, '_')}_${block.line}.py`
+      writeFileSync(join(work.path, name), block.text)
+      const output = await runToEnd(testPython().executable, [name], {
+        env: { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: '1' },
+        cwd: work.path,
+      })
+      expectShown(block, output)
     },
   )
 })
+
+/** Compares what a program has printed with the block `text` that follows it. */
+function expectShown(
+  block: Block,
+  { code, stdout, stderr }: { code: number | null; stdout: string; stderr: string },
+): void {
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+  const next = blocks[blocks.indexOf(block) + 1]
+  const shown = next?.page === block.page && next.language === 'text' ? next.text : null
+  expect(shown, 'what it prints is on the page').not.toBeNull()
+  if (!outputMatches(shown!, stdout)) expect(stdout).toBe(shown)
+}
 
 test('examples/app.ts is what the first guide shows', () => {
   const shown = blocks.find(
@@ -257,7 +315,9 @@ test.each(pages)('the links of %s lead somewhere', (page) => {
 
 /** Paths on the pages that are not in a clone: made by a run, or not there yet. */
 const absentPaths = [
+  'bench/.tools',
   'bench/.venv',
+  'docs/benchmark.md',
   'src/http/h2/',
   'src/metrics/',
   'tests/.cache',
@@ -266,13 +326,20 @@ const absentPaths = [
 ]
 
 /** Names of files on the pages that are a user's own. */
-const foreignFiles = ['gunicorn.conf.py', 'monoceros.config.mjs', 'monoceros.config.ts']
+const foreignFiles = [
+  'app.jest.mjs',
+  'gunicorn.conf.py',
+  'monoceros.config.mjs',
+  'monoceros.config.ts',
+]
 
 const fileNames = new Set(
   ['bench', 'examples', 'python', 'scripts', 'src', 'tests']
     .flatMap(sourcesBelow)
     .map((path) => basename(path))
-    .concat(readdirSync(repository)),
+    .concat(readdirSync(repository))
+    // What a reader of docs/learn/ makes.
+    .concat(blocks.map(({ attribute }) => /^file=(.+)/.exec(attribute)?.[1] ?? '')),
 )
 
 test.each(pages)('the files that %s names without a folder exist somewhere', (page) => {
@@ -319,7 +386,11 @@ test.each(pages)('the files and folders that %s names exist', (page) => {
     // `*` and `NAME` stand for many names.
     .filter((path) => !/[*…]|[A-Z]{4}/.test(path.replace(/[A-Z]+\.md$/, '')))
   const missing = named.filter(
-    (path) => !absentPaths.includes(path) && !existsSync(join(repository, path)),
+    (path) =>
+      !absentPaths.includes(path) &&
+      !existsSync(join(repository, path)) &&
+      // An example names its own files.
+      !(page.startsWith('examples/') && existsSync(join(repository, dirname(page), path))),
   )
   expect(missing).toEqual([])
 })

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { type EnduranceServer, startEndurance } from '../support/endurance-application.ts'
 import { childrenOf, descendantsOf, residentMemory } from '../support/processes.ts'
+import { randomFrom } from '../support/random.ts'
 import { mebibytes, resourcesOf } from '../support/resources.ts'
 import { waitFor } from '../support/wait-for.ts'
-import { numberOfActs, randomFrom, startTraffic, type TrafficReport } from './traffic-mix.ts'
+import { numberOfActs, startTraffic, type TrafficReport } from './traffic-mix.ts'
 
 export interface MixedTraffic {
   clients: number

@@ -6,6 +6,7 @@ import type { EnduranceServer } from '../support/endurance-application.ts'
 import { KeepAliveClient } from '../support/keep-alive-client.ts'
 import { abandonUpload, download, upload } from '../support/large-transfer.ts'
 import { get, post } from '../support/plain-application.ts'
+import type { Random } from '../support/random.ts'
 
 const mebibyte = 1024 * 1024
 const fileSize = 300_000
@@ -21,20 +22,6 @@ export class LostWithWorker extends Error {}
  * requests, when that is not 1; throws when it did not go as it should.
  */
 type Act = (server: EnduranceServer, random: Random) => Promise<number | undefined>
-
-/** A number from 0 to below `limit`, a whole one. */
-export type Random = (limit: number) => number
-
-/** The same numbers for the same seed. */
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0
-  return (limit) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
-  }
-}
 
 /** What clients do, and how often each in relation to the others. */
 const acts: Record<string, { weight: number; act: Act }> = {

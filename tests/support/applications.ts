@@ -16,7 +16,7 @@ export function temporaryDirectory(): { path: string; remove: () => void } {
 }
 
 /** `size` bytes that no two offsets of which look alike; the same for the same size. */
-export function patternedBytes(size: number): Buffer {
+export function patternedBytes(size: number): Buffer<ArrayBuffer> {
   const bytes = Buffer.allocUnsafe(size)
   let state = 0x2545f491
   for (let i = 0; i < size; i++) {

@@ -4,7 +4,7 @@ import { checkHead, type HeadFacts } from '../../src/wsgi/head-rules.ts'
 import { bytesSource, RequestInput } from '../../src/wsgi/input-stream.ts'
 import type { ResponseSink } from '../../src/wsgi/response-sink.ts'
 import { latin1Text } from '../../src/wsgi/text.ts'
-import type { WSGIApplication, WSGIEnvironment } from '../../src/wsgi/types.ts'
+import type { Bytes, WSGIApplication, WSGIEnvironment } from '../../src/wsgi/types.ts'
 
 /** What came of a call, for unit tests that want no server. */
 export interface Answer {
@@ -28,7 +28,7 @@ export interface Answer {
 
 /** A request for {@link callForAnswer}: all but what the test is about has a default. */
 export type TestRequest = Partial<RequestFacts> & {
-  body?: string | Uint8Array
+  body?: string | Bytes
   /** Put into the environ as they are. */
   environ?: Partial<WSGIEnvironment>
 }

@@ -28,7 +28,7 @@ export interface Diagnostic {
  */
 export async function checkTypes(
   texts: Readonly<Record<string, string>>,
-  options: Record<string, boolean | string> = {},
+  options: Readonly<Record<string, unknown>> = {},
 ): Promise<Diagnostic[]> {
   const cache = join(repository, 'tests', '.cache')
   mkdirSync(cache, { recursive: true })

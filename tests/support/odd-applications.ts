@@ -129,7 +129,9 @@ export function testOddApplications(
       expect((await fetch(`${server.url}/split`)).status).toBe(500)
       await server.waitForLog(/control character/)
       const said =
-        server.log().match(/^.*This is logged only once; with --strict, it is an error$/gm) ?? []
+        server
+          .log()
+          .match(/^.*This is logged only once; with --strict, it is an error \[MONO4005\]$/gm) ?? []
       for (const line of said) expect(line).toMatch(/WARNING|warning/)
       for (const rule of [
         /connection/i,

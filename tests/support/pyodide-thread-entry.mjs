@@ -42,7 +42,7 @@ WebAssembly.instantiate = (source, imports) => {
   return instantiate(source, imports)
 }
 // With byte code in it, if it was built: half of the time.
-const stdlib = fileURLToPath(new URL('python_stdlib.zip', dist))
+const stdlib = fileURLToPath(new URL('../packages/pyodide/python_stdlib.zip', dist))
 const pyodide = await loadPyodide({
   indexURL: `${dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))}/`,
   ...(existsSync(stdlib) ? { stdLibURL: stdlib } : {}),

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Task, TaskBody } from '../../src/runtimes/runtime.ts'
 import { Assignment } from '../../src/runtimes/workers/assignment.ts'
 import { encodeFrame, HEAD, LAST, READY } from '../../src/runtimes/workers/frames.ts'
@@ -43,7 +44,7 @@ export class TestHandle implements WorkerHandle {
   /** The worker has loaded its application. */
   ready(more: object = {}): void {
     const { pid } = this
-    const ready = { protocol: 3, pid, python: '3.14.2', implementation: 'CPython', ...more }
+    const ready = { protocol: 4, pid, python: '3.14.2', implementation: 'CPython', ...more }
     this.says(encodeFrame(READY, 0, Buffer.from(JSON.stringify(ready))))
   }
 
@@ -173,6 +174,10 @@ export class TestTask implements Task {
   outcome: 0 | 1 | 2 = 0
   answers = 0
   releases = 0
+  /** What its `offered` returns. */
+  socket: Socket | null = null
+  /** Whether the socket can be passed on. */
+  lendable = true
   /** What was called, in order. */
   readonly calls: string[] = []
 
@@ -194,6 +199,12 @@ export class TestTask implements Task {
     return this.outcome === 1
   }
 
+  offered: NonNullable<Task['offered']> = (bytes, held) => {
+    this.calls.push(`offered ${bytes} ${held}`)
+    return this.socket && { socket: this.socket, before: 'head' }
+  }
+
+  sent = (bytes: number) => void this.calls.push(`sent ${bytes}`)
   held = (bytes: number) => void this.calls.push(`held ${bytes}`)
   responseEnd = (broken: boolean) => void this.calls.push(broken ? 'broken' : 'end')
   responseFile: Task['responseFile'] = ({ path }) => void this.calls.push(`file ${path}`)

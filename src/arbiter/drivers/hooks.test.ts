@@ -105,7 +105,7 @@ describe('the hooks of the server', () => {
     const driver = await started(host('old '))
     const configHost = host('new ', ['on_reload'])
     await expect(driver.reloading({ settings, configHost })).rejects.toThrow(
-      'The hook on_reload raised\nno',
+      'The hook on_reload raised [MONO5501]\nno',
     )
     events.reload.publish({ phase: 'failed', reason: 'no' })
     seen = []
@@ -118,7 +118,7 @@ describe('the hooks of the server', () => {
     const raising = host('', ['on_starting', 'child_exit'])
     const driver = new HookDriver({ settings, configHost: raising }, 4711)
     await expect(driver.start({ events } as ArbiterActions, log)).rejects.toThrow(
-      'The hook on_starting raised\nno',
+      'The hook on_starting raised [MONO5501]\nno',
     )
     events.workerEnded.publish({
       pid: 1,
@@ -127,7 +127,7 @@ describe('the hooks of the server', () => {
       reason: 'killed by SIGKILL',
     })
     await settled()
-    expect(seen.at(-1)).toBe('error: The hook child_exit raised\nno')
+    expect(seen.at(-1)).toBe('error: The hook child_exit raised [MONO5501]\nno')
   })
 
   it('of a server that never listened do not include on_exit', async () => {

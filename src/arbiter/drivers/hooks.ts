@@ -1,6 +1,8 @@
 /** The driver that calls the hooks of a configuration which run beside the arbiter. */
+
 import { constants } from 'node:os'
 import type { LogLevel } from '../../logging/error-log.ts'
+import { type Coded, coded } from '../../messages/coded.ts'
 import type { WorkerEnded } from '../../observe/worker-events.ts'
 import { runtimeOf } from '../../settings/runtime.ts'
 import type { Settings } from '../../settings/table.ts'
@@ -120,7 +122,7 @@ export class HookDriver implements ArbiterDriver {
 
   #callsOf(host: HookHost | null): HookCalls | null {
     if (host === null) return null
-    const log = (level: LogLevel, text: string) => this.#log?.log(level, text)
+    const log = (level: LogLevel, text: Coded) => this.#log?.log(level, text)
     return new HookCalls({ host, log, limit: this.#settings.loadTimeout })
   }
 
@@ -174,7 +176,7 @@ export class HookDriver implements ArbiterDriver {
   }
 
   #error(error: Error): void {
-    this.#log?.log('error', error.message)
+    this.#log?.log('error', coded('MONO5501', error.message))
   }
 }
 

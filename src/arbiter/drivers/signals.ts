@@ -1,7 +1,7 @@
 /** The driver of the command: signals, with the meaning that Gunicorn gives them. */
 import type { HostProcess } from '../../process/host-process.ts'
+import { isInForeground } from '../../process/other-process.ts'
 import type { ArbiterActions, ArbiterDriver, DriverLog } from '../actions.ts'
-import { isInForeground } from '../other-process.ts'
 
 /**
  * Calls the arbiter's actions for the signals of a process.

@@ -1,6 +1,7 @@
 import type { HostProcess } from '../../process/host-process.ts'
 import type { Settings } from '../../settings/table.ts'
 import type { ArbiterDriver } from '../actions.ts'
+import { OperationsDriver } from './operations.ts'
 import { SignalDriver } from './signals.ts'
 
 export interface StandardDriverOptions {
@@ -16,10 +17,17 @@ export async function standardDrivers({
   host,
   isUpgrade,
 }: StandardDriverOptions): Promise<readonly ArbiterDriver[]> {
-  const drivers: ArbiterDriver[] = [new SignalDriver(host)]
+  const drivers: ArbiterDriver[] = [
+    new SignalDriver(host),
+    new OperationsDriver(settings, isUpgrade),
+  ]
   if (process.env.NOTIFY_SOCKET) {
     const { SystemdDriver } = await import('./systemd.ts')
     drivers.push(new SystemdDriver({ pid: host.pid, isUpgrade }))
+  }
+  if (!settings.controlSocketDisable) {
+    const { ControlDriver } = await import('./control.ts')
+    drivers.push(new ControlDriver({ settings, pid: host.pid, isUpgrade }))
   }
   if (settings.reload) {
     const { ReloadDriver } = await import('./reload/reload-driver.ts')

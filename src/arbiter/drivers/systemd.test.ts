@@ -61,7 +61,7 @@ test('without a socket nothing is opened and nobody listens to events', () => {
 test('a start, a reload and a stop are told', () => {
   const { sent, events } = systemd()
   events.serving.publish(serving)
-  events.reload.publish({ phase: 'begun' })
+  events.reload.publish({ phase: 'begun', cause: 'SIGHUP' })
   events.reload.publish({ phase: 'done' })
   events.stopping.publish(stopping)
   expect(sent).toEqual([
@@ -75,7 +75,7 @@ test('a start, a reload and a stop are told', () => {
 
 test('a reload that fails leaves the service ready, with one line of the reason', () => {
   const { sent, events } = systemd()
-  events.reload.publish({ phase: 'begun' })
+  events.reload.publish({ phase: 'begun', cause: 'SIGHUP' })
   events.reload.publish({ phase: 'failed', reason: 'It broke\nTraceback' })
   expect(sent.at(-1)).toBe(
     'READY=1\nSTATUS=A reload failed, and what was there serves on: It broke',
@@ -108,7 +108,9 @@ describe('the watchdog', () => {
     ]
     await vi.advanceTimersByTimeAsync(3000)
     expect(pings(sent)).toBe(3)
-    expect(warnings).toEqual([expect.stringContaining('No acceptor serves or answers')])
+    expect(warnings).toEqual([
+      expect.stringMatching(/^No acceptor serves or answers\. .* \[MONO5412\]$/),
+    ])
     server.acceptors = [{ state: 'serving', workers: [] }]
     await vi.advanceTimersByTimeAsync(1000)
     expect(pings(sent)).toBe(4)
@@ -158,5 +160,14 @@ test('the log says what systemd needs if this process cannot send itself', async
   const { warnings, driver } = systemd(undefined, { sender: 'another process' })
   await vi.advanceTimersByTimeAsync(0)
   expect(warnings).toEqual([expect.stringContaining('NotifyAccess=all')])
+  driver.end()
+})
+
+test('the log says so if nobody reads what systemd is told', async () => {
+  const { warnings, driver } = systemd(undefined, { sender: 'nobody' })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(warnings).toEqual([
+    'Cannot notify systemd: no process reads /run/systemd/notify (NOTIFY_SOCKET) [MONO5411]',
+  ])
   driver.end()
 })

@@ -1,4 +1,5 @@
 /** Tells systemd how the server is (`Type=notify`, `Type=notify-reload`, `WatchdogSec=`). */
+import { coded } from '../../messages/coded.ts'
 import type { ArbiterActions, ArbiterDriver, DriverLog } from '../actions.ts'
 import { plural } from '../start-banner.ts'
 import { type Notifier, NotifySocket } from '../systemd/notify-socket.ts'
@@ -67,7 +68,9 @@ export class SystemdDriver implements ArbiterDriver {
     this.#socket = socket
     void socket.sender.then((sender) => {
       if (sender === 'nobody')
-        log.warning(`Cannot notify systemd: no process reads ${path} (NOTIFY_SOCKET)`)
+        log.warning(
+          coded('MONO5411', `Cannot notify systemd: no process reads ${path} (NOTIFY_SOCKET)`),
+        )
       else if (sender === 'another process')
         log.info('systemd is notified by another process, which needs NotifyAccess=all in the unit')
     })
@@ -139,8 +142,11 @@ export class SystemdDriver implements ArbiterDriver {
       if (healthy) socket.send('WATCHDOG=1')
       else if (this.#healthy)
         log.warning(
-          'No acceptor serves or answers. Unless that changes, systemd ends this service ' +
-            `(WatchdogSec, ${Number(period) / 1e6} s)`,
+          coded(
+            'MONO5412',
+            'No acceptor serves or answers. Unless that changes, systemd ends this service ' +
+              `(WatchdogSec, ${Number(period) / 1e6} s)`,
+          ),
         )
       this.#healthy = healthy
     }

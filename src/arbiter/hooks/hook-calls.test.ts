@@ -42,7 +42,7 @@ describe('hooks of the server', () => {
       throw new Error('Traceback …\nValueError: no')
     })
     await expect(hooks.call('when_ready', { server })).rejects.toThrow(
-      'The hook when_ready raised\nTraceback …\nValueError: no',
+      'The hook when_ready raised [MONO5501]\nTraceback …\nValueError: no',
     )
   })
 
@@ -51,9 +51,9 @@ describe('hooks of the server', () => {
     void hooks.call('when_ready', { server })
     await vi.advanceTimersByTimeAsync(45_000)
     expect(entries).toEqual([
-      'warning The hook when_ready has not returned for 10 s',
-      'warning The hook when_ready has not returned for 20 s',
-      'warning The hook when_ready has not returned for 40 s',
+      'warning The hook when_ready has not returned for 10 s [MONO5502]',
+      'warning The hook when_ready has not returned for 20 s [MONO5502]',
+      'warning The hook when_ready has not returned for 40 s [MONO5502]',
     ])
   })
 

@@ -1,14 +1,15 @@
 import type { LogLevel } from '../../logging/error-log.ts'
+import { type Coded, CodedError, coded } from '../../messages/coded.ts'
 import type { HookArguments, HookHost, HookNews, ServerHook } from './hook-host.ts'
 
 /** A hook raised, or did not return in time. The message is for the log. */
-export class HookError extends Error {
+export class HookError extends CodedError {
   readonly code = 'hook'
 }
 
 export interface HookCallsOptions {
   readonly host: HookHost
-  readonly log: (level: LogLevel, text: string) => void
+  readonly log: (level: LogLevel, text: Coded) => void
   /** How long a hook may take, in seconds; 0 for no limit. */
   readonly limit: number
 }
@@ -25,7 +26,7 @@ const FIRST_WARNING_MS = 10_000
  */
 export class HookCalls {
   readonly #host: HookHost
-  readonly #log: (level: LogLevel, text: string) => void
+  readonly #log: (level: LogLevel, text: Coded) => void
   readonly #limit: number
   #lost = false
 
@@ -60,8 +61,8 @@ export class HookCalls {
       const { message } = error as Error
       throw new HookError(
         this.#host.isGone
-          ? `The hook ${hook} did not return: ${message}; ${NONE_ANY_MORE}`
-          : `The hook ${hook} raised\n${message}`,
+          ? coded('MONO5502', `The hook ${hook} did not return: ${message}; ${NONE_ANY_MORE}`)
+          : coded('MONO5501', `The hook ${hook} raised\n${message}`),
       )
     } finally {
       watch.end()
@@ -74,7 +75,10 @@ export class HookCalls {
     let deadline: NodeJS.Timeout | undefined
     const warnAfter = (total: number, wait: number) => {
       timer = setTimeout(() => {
-        this.#log('warning', `The hook ${hook} has not returned for ${total / 1000} s`)
+        this.#log(
+          'warning',
+          coded('MONO5502', `The hook ${hook} has not returned for ${total / 1000} s`),
+        )
         warnAfter(total * 2, total)
       }, wait)
     }
@@ -83,7 +87,7 @@ export class HookCalls {
       if (limit === 0) return
       deadline = setTimeout(() => {
         const text = `The hook ${hook} did not return within ${limit} s; ${NONE_ANY_MORE}`
-        reject(new HookError(text))
+        reject(new HookError(coded('MONO5502', text)))
         this.#lost = true
         this.#host.kill()
       }, limit * 1000)

@@ -1,5 +1,7 @@
 /** What calls the hooks of one configuration. */
+
 import type { LogLevel } from '../../logging/error-log.ts'
+import type { Coded } from '../../messages/coded.ts'
 
 /** The hooks that run beside the arbiter, once for the server. The others run in its workers. */
 export const SERVER_HOOKS = [
@@ -47,7 +49,7 @@ export type HookNews =
   | { readonly ended: { readonly pid: number } }
 
 /** Writes an entry of the error log for a hook. */
-export type WriteHookEntry = (level: LogLevel, text: string) => void
+export type WriteHookEntry = (level: LogLevel, text: Coded) => void
 
 /** Runs the hooks of one configuration: a process with Python, or functions in this process. */
 export interface HookHost {

@@ -1,4 +1,5 @@
 /** Listening sockets that systemd opened for this process (sd_listen_fds(3)). */
+import { type Coded, coded } from '../../messages/coded.ts'
 import type { BindAddress } from '../../settings/bind-address.ts'
 
 /** The number of the first socket: SD_LISTEN_FDS_START. */
@@ -23,14 +24,17 @@ export type ActivationEnvironment = Record<string, string | undefined>
 export function activatedSockets(
   environment: ActivationEnvironment,
   pid: number,
-  warn: (text: string) => void,
+  warn: (text: Coded) => void,
 ): ActivatedSockets {
   const { LISTEN_PID: process, LISTEN_FDS: count, LISTEN_FDNAMES: names = '' } = environment
   if (count === undefined || process === undefined) return { addresses: [], names: [] }
   if (Number(process) !== pid) {
     warn(
-      `LISTEN_FDS is ignored: the sockets are for process ${process}, and this is ${pid}. ` +
-        'A script in between must start monoceros with exec.',
+      coded(
+        'MONO3013',
+        `LISTEN_FDS is ignored: the sockets are for process ${process}, and this is ${pid}. ` +
+          'A script in between must start monoceros with exec.',
+      ),
     )
     return { addresses: [], names: [] }
   }

@@ -1,3 +1,4 @@
+import { type Coded, coded } from '../../messages/coded.ts'
 import type { ArbiterEvents } from '../../observe/arbiter-events.ts'
 import type { UpgradeResult } from '../actions.ts'
 import type { ListeningSocket } from '../listeners.ts'
@@ -17,8 +18,8 @@ export interface UpgradesOptions {
   readonly events: ArbiterEvents
   readonly log: {
     info(text: string): void
-    warning(text: string): void
-    error(text: string): void
+    warning(text: Coded): void
+    error(text: Coded): void
   }
 }
 
@@ -81,7 +82,7 @@ export class Upgrades {
     const { log } = this.#options
     const obstacle = this.#obstacle()
     if (obstacle !== null) {
-      log.warning(`${cause}: not starting another server. ${obstacle}`)
+      log.warning(coded('MONO5301', `${cause}: not starting another server. ${obstacle}`))
       return { upgraded: false, reason: obstacle }
     }
     this.#preparing = true
@@ -128,12 +129,12 @@ export class Upgrades {
     const what = pid === 0 ? `The new server ${how}` : `The new server (${pid}) ${how}`
     if (pid !== 0) this.#options.events.upgrade.publish({ phase: 'ended', pid, reason: what })
     if (!isServing) return this.#failed(pid === 0 ? what : `${what} before it served`)
-    this.#options.log.warning(`${what}; this one serves on`)
+    this.#options.log.warning(coded('MONO5302', `${what}; this one serves on`))
     return { upgraded: false, reason: what }
   }
 
   #failed(reason: string): UpgradeResult {
-    this.#options.log.error(`Upgrade failed; this server goes on. ${reason}`)
+    this.#options.log.error(coded('MONO5302', `Upgrade failed; this server goes on. ${reason}`))
     return { upgraded: false, reason }
   }
 

@@ -1,4 +1,4 @@
-import { EMPTY, type Span } from '../../bytes/span.ts'
+import { EMPTY, Span } from '../../bytes/span.ts'
 import type { Peer, Reply, RequestSink } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import type { Field, ResponseHead } from '../../http/response-head.ts'
@@ -245,10 +245,10 @@ export class Fill implements Reply, RequestSink, RunningFill {
       return false
     }
     this.#decide(head, head.contentLength)
-    this.#gather(body)
-    const kept = this.#reply?.start(this.#marked(head), body) ?? false
+    const own = this.#gather(body)
+    const kept = this.#reply?.start(this.#marked(head), own ?? body) ?? false
     this.#credit()
-    return kept
+    return kept && own === null
   }
 
   data(body: Span): boolean {
@@ -257,10 +257,10 @@ export class Fill implements Reply, RequestSink, RunningFill {
       this.#credit()
       return false
     }
-    this.#gather(body)
-    const kept = this.#reply?.data(body) ?? false
+    const own = this.#gather(body)
+    const kept = this.#reply?.data(own ?? body) ?? false
     this.#credit()
-    return kept
+    return kept && own === null
   }
 
   finish(): void {
@@ -380,18 +380,24 @@ export class Fill implements Reply, RequestSink, RunningFill {
     this.#settle(null)
   }
 
-  #gather(body: Span): void {
-    if (this.#head === null || body.length === 0) return
+  /**
+   * @returns the copy, which the client gets: the memory of `body` may be used again as soon as the
+   * application has credit, which it may have before the client has taken this. Null for none
+   */
+  #gather(body: Span): Span | null {
+    if (this.#head === null || body.length === 0) return null
     const { options, memory, store } = this.#context
     const tooLarge = this.#gathered + body.length > options.largest
     if (tooLarge || memory.full) {
       if (tooLarge) store.noteUncacheable(this.key)
       this.#settle(null)
-      return
+      return null
     }
     this.#gathered += body.length
     memory.add(body.length)
-    this.#chunks.push(Buffer.from(body.view()))
+    const chunk = Buffer.from(body.view())
+    this.#chunks.push(chunk)
+    return new Span().set(chunk, 0, chunk.length)
   }
 
   #stopGathering(): void {

@@ -1,38 +1,13 @@
-import type { Peer } from '../../http/exchange.ts'
+import { CopiedHead } from '../../http/copied-head.ts'
 import { type FieldName, fieldNames } from '../../http/field-names.ts'
-import { IndexedHead } from '../../http/indexed-head.ts'
-import type { RequestHead, TargetForm } from '../../http/request-head.ts'
+import type { RequestHead } from '../../http/request-head.ts'
 import type { Field } from '../../http/response-head.ts'
 
 /**
  * A copy of a request's head with other fields. It has its own memory, so it may outlive the
  * connection that the request came on.
  */
-export class RewrittenHead extends IndexedHead implements RequestHead {
-  readonly bytes: Buffer
-  readonly protocol: string
-  readonly method: string
-  readonly targetForm: TargetForm
-  readonly targetStart = 0
-  readonly targetEnd: number
-  readonly pathStart: number
-  readonly pathEnd: number
-  readonly queryStart: number
-  readonly queryEnd: number
-  readonly hasQuery: boolean
-  readonly hasAuthority: boolean
-  readonly authorityStart: number
-  readonly authorityEnd: number
-  readonly fieldCount: number
-  readonly fields: readonly number[]
-  readonly names: readonly FieldName[]
-  readonly host: number
-  secure: boolean
-  client: Peer | null
-  scriptName: string | null
-  readonly hasBody = false
-  readonly contentLength = -1
-  readonly expectContinue = false
+export class RewrittenHead extends CopiedHead {
   readonly #requestLine: string
 
   /**
@@ -41,7 +16,7 @@ export class RewrittenHead extends IndexedHead implements RequestHead {
    * @param added fields to add
    */
   constructor(head: RequestHead, removed: ReadonlySet<string>, added: readonly Field[]) {
-    super()
+    super(head)
     const { bytes, targetStart, targetEnd, authorityStart, authorityEnd } = head
     const parts: Buffer[] = []
     let at = 0
@@ -50,6 +25,7 @@ export class RewrittenHead extends IndexedHead implements RequestHead {
       at += part.length
       return at
     }
+    this.targetStart = 0
     this.targetEnd = append(bytes.subarray(targetStart, targetEnd))
     this.pathStart = head.pathStart - targetStart
     this.pathEnd = head.pathEnd - targetStart
@@ -78,14 +54,9 @@ export class RewrittenHead extends IndexedHead implements RequestHead {
     this.names = names
     this.fieldCount = names.length
     this.host = host
-    this.protocol = head.protocol
-    this.method = head.method
-    this.targetForm = head.targetForm
-    this.hasQuery = head.hasQuery
-    this.hasAuthority = head.hasAuthority
-    this.secure = head.secure
-    this.client = head.client
-    this.scriptName = head.scriptName
+    this.hasBody = false
+    this.contentLength = -1
+    this.expectContinue = false
     this.#requestLine = head.requestLine()
   }
 

@@ -1,6 +1,6 @@
 import { escapeHtml } from '../../semantics/html-text.ts'
 import { excerptAt, excerptHtml, type SourceExcerpt } from '../../source-code/excerpt.ts'
-import { isOfApplication, messageIn, type Place, placesIn } from './traceback.ts'
+import { isOfApplication, messageIn, type Place, placesIn } from '../../source-code/traceback.ts'
 
 /** The only style that the page's policy allows, by its hash: see {@link PAGE_POLICY}. */
 export const PAGE_STYLE = `

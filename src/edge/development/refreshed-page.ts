@@ -7,25 +7,9 @@ import {
   responseField,
   responseHead,
 } from '../../http/response-head.ts'
+import { notOfLongerPage } from '../../semantics/longer-page.ts'
 import { RelayedExchange } from '../relayed-exchange.ts'
 import { SCRIPT_PATH } from './refresh-script.ts'
-
-/**
- * These describe the page without the script, or would keep an old version of it in a cache: its
- * version would be too old each time that it is shown.
- */
-const LEFT_OUT = new Set([
-  'content-length',
-  'etag',
-  'last-modified',
-  'cache-control',
-  'expires',
-  'accept-ranges',
-  'content-md5',
-  'digest',
-  'repr-digest',
-  'content-digest',
-])
 
 /** Whether a browser asks for a page, and not for a part of one. */
 export function asksForPage(head: RequestHead): boolean {
@@ -87,7 +71,7 @@ export class RefreshedPage extends RelayedExchange {
     const element = elementFor(head, this.#version)
     this.#element = element
     const length = head.contentLength === -1 ? -1 : head.contentLength + element.length
-    const fields: Field[] = head.fields.filter(([name]) => !LEFT_OUT.has(name.toLowerCase()))
+    const fields: Field[] = head.fields.filter(([name]) => !notOfLongerPage.has(name.toLowerCase()))
     fields.push(['Cache-Control', 'no-store'])
     if (length !== -1) fields.push(['Content-Length', String(length)])
     return responseHead(head.status, fields, length, head.reason)

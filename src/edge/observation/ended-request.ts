@@ -1,11 +1,13 @@
 import type { Peer } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { type ResponseHead, responseField } from '../../http/response-head.ts'
-import type { AccessRecord } from '../../observe/access-record.ts'
+import type { RequestEnded } from '../../observe/request-events.ts'
+import type { RequestTimes } from '../../observe/request-times.ts'
+import type { RequestTrace } from '../../observe/request-trace.ts'
 import { requestVariable } from './request-variable.ts'
 
 /** A record that makes strings of the request only if a listener asks for them. */
-export class EndedRequest implements AccessRecord {
+export class EndedRequest implements RequestEnded {
   readonly status: number
   readonly bytes: number
   readonly startedAt: number
@@ -36,6 +38,18 @@ export class EndedRequest implements AccessRecord {
     this.#head = head
     this.#peer = peer
     this.#response = response
+  }
+
+  get trace(): RequestTrace | null {
+    return this.#head.trace
+  }
+
+  get times(): RequestTimes | null {
+    return this.#head.times
+  }
+
+  get secure(): boolean {
+    return this.#head.secure
   }
 
   get method(): string {

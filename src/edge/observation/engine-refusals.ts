@@ -6,13 +6,14 @@ import type { RequestEvents } from '../../observe/request-events.ts'
  * malformed or too slow request.
  */
 export function publishEngineRefusals(events: RequestEvents): HttpServerOptions['refused'] {
-  return ({ peer, requestLine, status, reason, gaveUp, begun, startedAt }) => {
+  return ({ peer, requestLine, status, reason, code, gaveUp, begun, startedAt }) => {
     if (!events.requestRefused.hasListeners) return
     events.requestRefused.publish({
       remoteAddress: peer.remoteAddress,
       requestLine,
       status,
       reason,
+      code,
       clientGaveUp: gaveUp,
       begun,
       startedAt: begun ? null : startedAt,

@@ -3,26 +3,27 @@ import type { Reply } from '../../http/exchange.ts'
 import { clientOf, type RequestHead } from '../../http/request-head.ts'
 import { type Field, type ResponseHead, responseHead } from '../../http/response-head.ts'
 import type { RequestEvents } from '../../observe/request-events.ts'
+import { RequestTimes } from '../../observe/request-times.ts'
+import { endedStatus } from '../ended-status.ts'
 import { RelayedExchange } from '../relayed-exchange.ts'
 import { EndedRequest } from './ended-request.ts'
-
-/**
- * The status that logs show for a client that left before its answer; nginx made the number known.
- */
-const CLIENT_LEFT = 499
 
 /** Notes how the request is answered. */
 export class ObservedExchange extends RelayedExchange {
   readonly #events: RequestEvents
   readonly #head: RequestHead
   /** Milliseconds since 1970. */
-  readonly #startedAt = performance.timeOrigin + performance.now()
+  readonly #startedAt: number
   #response: ResponseHead | null = null
 
   constructor(events: RequestEvents, head: RequestHead, reply: Reply) {
     super(reply)
     this.#events = events
     this.#head = head
+    const now = performance.now()
+    this.#startedAt = performance.timeOrigin + now
+    // Metrics, which come before, may take times too.
+    if (events.timed) head.times ??= new RequestTimes(now)
   }
 
   /** Call it when the handlers have the request: they know who the client is. */
@@ -45,7 +46,7 @@ export class ObservedExchange extends RelayedExchange {
     this.sink.closed(completed, refusedWith)
     if (!requestEnded.hasListeners) return
     const response = this.#response
-    const status = response?.status ?? refusedWith ?? (completed ? 500 : CLIENT_LEFT)
+    const status = endedStatus(response?.status, completed, refusedWith)
     requestEnded.publish(
       new EndedRequest(this.#head, client, response, status, bytesSent, this.#startedAt),
     )

@@ -1,3 +1,4 @@
+import { owned } from '../../bytes/lent-memory.ts'
 import type { Reply, RequestSink } from '../../http/exchange.ts'
 import { RelayedExchange } from '../relayed-exchange.ts'
 
@@ -54,7 +55,7 @@ export class WaitingExchange extends RelayedExchange {
 
   override bodyData(chunk: Buffer): void {
     if (this.#decided) this.sink.bodyData(chunk)
-    else this.#chunks.push(chunk)
+    else this.#chunks.push(owned(chunk))
   }
 
   override bodyEnd(): void {

@@ -1,4 +1,5 @@
 import type { FileStore } from '../../files/file-store.ts'
+import type { Coded } from '../../messages/coded.ts'
 import type { MemoryBudget } from '../../spool/memory-budget.ts'
 import type { FileNames } from './file-names.ts'
 
@@ -10,9 +11,9 @@ export interface SendfileOptions {
   readonly store: FileStore
   readonly memory: MemoryBudget
   /** Takes a line for the log about a mistake of the application. */
-  readonly error: (text: string) => void
+  readonly error: (text: Coded) => void
   /** Takes a line for the log, of a kind that clients can cause at will. */
-  readonly warn: (kind: string, text: string) => void
+  readonly warn: (kind: string, text: Coded) => void
 }
 
 /** What all exchanges of the handler share. */

@@ -1,11 +1,12 @@
 import { Span } from '../../bytes/span.ts'
 import type { FileField } from '../../files/file-answer.ts'
-import { typeOfFile } from '../../files/file-facts.ts'
 import { NoDescriptorError, type StoredPath } from '../../files/file-store.ts'
+import { typeOfFile } from '../../files/file-type.ts'
 import type { Reply } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { type Field, type ResponseHead, responseField } from '../../http/response-head.ts'
 import { RETRY_SOON } from '../../http/small-answer.ts'
+import { coded } from '../../messages/coded.ts'
 import { isBodiless } from '../../semantics/bodiless.ts'
 import { FileInstead } from '../file-instead.ts'
 import { FileSending, validatorFields } from '../file-sending.ts'
@@ -81,8 +82,11 @@ export class SendfileExchange extends FileInstead {
     if (file === undefined) {
       this.#context.options.warn(
         'files of responses that do not exist',
-        `Answering 404 for ${this.#line}: ${this.#fieldName} names ` +
-          `${JSON.stringify(this.#value)}, which is not a file, or may not be read`,
+        coded(
+          'MONO4041',
+          `Answering 404 for ${this.#line}: ${this.#fieldName} names ` +
+            `${JSON.stringify(this.#value)}, which is not a file, or may not be read`,
+        ),
       )
       return this.reply.refuse(404)
     }
@@ -102,12 +106,13 @@ export class SendfileExchange extends FileInstead {
   #found(path: StoredPath, others: readonly NamedFile[]): void {
     const [file] = path.files
     if (file === undefined) return this.#find(others)
-    const { status, reason } = this.#response!
+    const { status, reason } = ofWholeFile(this.#response!)
     const { memory, warn } = this.#context.options
     this.sending = new FileSending(this.#head, this.reply, memory, (_file, why) =>
-      warn('files that could not be sent', `Cannot send ${file.path}: ${why}`),
+      warn('files that could not be sent', coded('MONO4043', `Cannot send ${file.path}: ${why}`)),
     )
     const fields = this.#fieldsKept()
+    if (this.#response!.status === 206) dropMultipart(fields)
     if (!fields.some(([name]) => name.toLowerCase() === 'content-type'))
       fields.unshift(['Content-Type', typeOfFile(path.names.at(-1)!)])
     this.sending.sendFor(file, status, reason, [...fields, ...validatorFields(file)])
@@ -117,10 +122,10 @@ export class SendfileExchange extends FileInstead {
     const text = `${this.#line}: ${error.message}`
     const { warn } = this.#context.options
     if (error instanceof NoDescriptorError) {
-      warn('files that could not be opened', `Answering 503 for ${text}`)
+      warn('files that could not be opened', coded('MONO4033', `Answering 503 for ${text}`))
       this.reply.refuse(503, { fields: RETRY_SOON })
     } else {
-      warn('files that could not be opened', `Answering 500 for ${text}`)
+      warn('files that could not be opened', coded('MONO4043', `Answering 500 for ${text}`))
       this.reply.refuse(500)
     }
   }
@@ -141,8 +146,27 @@ export class SendfileExchange extends FileInstead {
   }
 
   #log(text: string): void {
-    this.#context.options.error(`${this.#fieldName} in the answer to ${this.#line}: ${text}`)
+    this.#context.options.error(
+      coded('MONO4042', `${this.#fieldName} in the answer to ${this.#line}: ${text}`),
+    )
   }
+}
+
+/**
+ * The status that a response has without the range that the application has chosen. Flask's
+ * `send_file()` answers a range with 206, and drops the body beside the field; the range of the
+ * file is then ours to choose (RFC 9110 §14.2).
+ */
+function ofWholeFile({ status, reason }: ResponseHead): { status: number; reason: string } {
+  return status === 206 ? { status: 200, reason: 'OK' } : { status, reason }
+}
+
+/** Removes a Content-Type that is about several ranges in the body that is dropped. */
+function dropMultipart(fields: FileField[]): void {
+  const index = fields.findIndex(
+    ([name, value]) => /^content-type$/i.test(name) && /^multipart\/byteranges\b/i.test(value),
+  )
+  if (index !== -1) fields.splice(index, 1)
 }
 
 function isOurs(lowerName: string): boolean {

@@ -1,5 +1,6 @@
 import type { FileStore } from '../../files/file-store.ts'
 import type { RequestHandler } from '../../http/exchange.ts'
+import type { Coded } from '../../messages/coded.ts'
 import type { MemoryBudget } from '../../spool/memory-budget.ts'
 import type { FileFields } from '../file-sending.ts'
 
@@ -16,8 +17,10 @@ export interface StaticFilesOptions {
   readonly immutable: string | null
   readonly store: FileStore
   readonly memory: MemoryBudget
+  /** Counts a request that is answered with a file; absent if nobody counts. */
+  readonly hit?: (() => void) | undefined
   /** Takes a line for the log, of a kind that clients can cause at will. */
-  readonly warn: (kind: string, text: string) => void
+  readonly warn: (kind: string, text: Coded) => void
 }
 
 /** What all exchanges of the handler share. */

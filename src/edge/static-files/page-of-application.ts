@@ -1,6 +1,7 @@
 import type { Reply } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import type { ResponseHead } from '../../http/response-head.ts'
+import { coded } from '../../messages/coded.ts'
 import { FileInstead } from '../file-instead.ts'
 import { FileSending } from '../file-sending.ts'
 import type { StaticFilesContext } from './context.ts'
@@ -43,7 +44,10 @@ export class PageOfApplication extends FileInstead {
     if (path?.kind !== 'file') return this.reply.refuse(404)
     const { options } = this.#context
     this.sending = new FileSending(this.#head, this.reply, options.memory, (file, reason) =>
-      options.warn('files that could not be sent', `Cannot send ${file.path}: ${reason}`),
+      options.warn(
+        'files that could not be sent',
+        coded('MONO4043', `Cannot send ${file.path}: ${reason}`),
+      ),
     )
     this.sending.send(path, this.#context)
   }

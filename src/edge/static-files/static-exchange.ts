@@ -4,6 +4,7 @@ import { servedPath } from '../../files/served-path.ts'
 import type { Reply, RequestSink } from '../../http/exchange.ts'
 import type { RequestHead } from '../../http/request-head.ts'
 import { RETRY_SOON } from '../../http/small-answer.ts'
+import { coded } from '../../messages/coded.ts'
 import { FileSending } from '../file-sending.ts'
 import type { StaticFilesContext } from './context.ts'
 import { INDEX, type Mount, pathWithin } from './mounts.ts'
@@ -75,8 +76,12 @@ export class StaticExchange implements RequestSink {
   #found(path: StoredPath): void {
     if (path.kind === 'file') {
       const { options } = this.#context
+      options.hit?.()
       this.#sending = new FileSending(this.#head, this.#reply, options.memory, (file, reason) =>
-        options.warn('files that could not be sent', `Cannot send ${file.path}: ${reason}`),
+        options.warn(
+          'files that could not be sent',
+          coded('MONO4043', `Cannot send ${file.path}: ${reason}`),
+        ),
       )
       this.#sending.send(path, this.#context)
     } else if (path.kind === 'directory') {
@@ -89,10 +94,12 @@ export class StaticExchange implements RequestSink {
     const { warn } = this.#context.options
     const line = JSON.stringify(this.#key)
     if (error instanceof NoDescriptorError) {
-      warn('files that could not be opened', `Answering 503 for ${line}: ${error.message}`)
+      const text = `Answering 503 for ${line}: ${error.message}`
+      warn('files that could not be opened', coded('MONO4033', text))
       this.#reply.refuse(503, { fields: RETRY_SOON })
     } else {
-      warn('files that could not be opened', `Answering 500 for ${line}: ${error.message}`)
+      const text = `Answering 500 for ${line}: ${error.message}`
+      warn('files that could not be opened', coded('MONO4043', text))
       this.#reply.refuse(500)
     }
   }

@@ -215,7 +215,7 @@ test.each(['shortened', 'written to'])(
     else writeFileSync(join(folder.root, name), 'b', { flag: 'r+' })
     const received = await connection.readToEnd()
     expect(first.length + received.rest.length).toBeLessThan(size)
-    expect(said.join()).toMatch(/become shorter|was changed while it was sent/)
+    expect(said.join()).toMatch(/(?:become shorter|was changed while it was sent).* \[MONO4043\]/)
   },
 )
 
@@ -247,7 +247,7 @@ test('with all descriptors in use, another file is 503, and the same file is not
   await waitFor('two files to be open', () => server.store.descriptors === 2)
   const refused = await server.get('/three.bin')
   expect([refused.status, refused.header('Retry-After')]).toEqual(['503 Service Unavailable', '1'])
-  expect(server.said.join()).toMatch(/2 files are being sent already/)
+  expect(server.said.join()).toMatch(/2 files are being sent already.* \[MONO4033\]/)
   expect(server.store.descriptors).toBe(2)
   // Files in memory need none.
   first.reset()

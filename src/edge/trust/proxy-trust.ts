@@ -47,7 +47,7 @@ export class ProxyTrust {
 
   /** Whether the peer of a connection is a trusted proxy. */
   trusts(peer: Peer): boolean {
-    return this.#trusts(peer.remoteAddress)
+    return this.#proxies.trusts(peer.remoteAddress)
   }
 
   /**
@@ -55,17 +55,12 @@ export class ProxyTrust {
    * is how Gunicorn takes it.
    */
   trustsSender(peer: Peer): boolean {
-    return this.#trusts(peer.proxied?.sender ?? peer.remoteAddress)
+    return this.#proxies.trusts(peer.proxied?.sender ?? peer.remoteAddress)
   }
 
   /** Whether an address that a proxy has named is that of another trusted proxy. */
   isProxy(address: string): boolean {
     return this.#listed.include(address)
-  }
-
-  #trusts(address: string): boolean {
-    // A client of a unix socket has no address.
-    return address === '' || this.#proxies.include(address)
   }
 
   /** Whether this header says whether the client used HTTPS. */

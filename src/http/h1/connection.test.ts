@@ -244,6 +244,109 @@ describe('a connection', () => {
     }
   })
 
+  it('lends its socket for a part of a body, and goes on with it afterwards', async () => {
+    const bench = await serve(silent)
+    const client = await RawConnection.open(bench)
+    await client.send(get('/1') + get('/2'))
+    const { reply } = await bench.request(0)
+    reply.start(head('Content-Length: 12\r\n'))
+    const lent = reply.lend!(7)!
+    expect(lent.socket).toBe(bench.sockets[0])
+    expect(lent.before).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n$/)
+    lent.socket.write(`${lent.before}another`) // as a process that has the descriptor
+    reply.lendingEnded!(lent.before.length + 7)
+    data(reply, Buffer.from(' one.'))
+    expect(reply.bytesSent).toBe(12)
+    reply.finish()
+    expect((await client.readResponse()).text).toBe('another one.')
+    respond((await bench.request(1)).reply, head(), Buffer.from('next'))
+    expect((await client.readResponse()).text).toBe('next')
+  })
+
+  it.each([1, 40])('sends the rest of a head of which a borrower sent %i bytes', async (sent) => {
+    const bench = await serve(silent)
+    const client = await RawConnection.open(bench)
+    await client.send(get('/'))
+    const { reply } = await bench.request(0)
+    reply.start(head('Content-Length: 7\r\n'))
+    const { socket, before } = reply.lend!(7)!
+    socket.write(before.slice(0, sent))
+    reply.lendingEnded!(sent)
+    data(reply, Buffer.from('another'))
+    reply.finish()
+    expect((await client.readResponse()).text).toBe('another')
+  })
+
+  it('sends a long head itself', async () => {
+    const bench = await serve(silent)
+    const client = await RawConnection.open(bench)
+    await client.send(get('/'))
+    const { reply } = await bench.request(0)
+    reply.start(head(`Content-Length: 7\r\nX: ${'x'.repeat(5000)}\r\n`))
+    const { socket, before } = reply.lend!(7)!
+    expect(before).toBe('')
+    socket.write('another')
+    reply.lendingEnded!(7)
+    reply.finish()
+    expect((await client.readResponse()).text).toBe('another')
+  })
+
+  it('sends a head whose body does not follow at once', async () => {
+    const bench = await serve(silent)
+    const client = await RawConnection.open(bench)
+    await client.send(get('/1'))
+    const { reply } = await bench.request(0)
+    reply.start(head('Content-Length: 4\r\n'))
+    expect((await client.readSome()).toString()).toMatch(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n$/)
+    data(reply, Buffer.from('body'))
+    reply.finish()
+    expect((await client.readSome()).toString()).toBe('body')
+    await client.send(get('/2'))
+    const second = (await bench.request(1)).reply
+    second.start(head('Content-Length: 4\r\n'))
+    second.abort()
+    const { rest, ending } = await client.readToEnd()
+    expect([rest.toString().endsWith('\r\n\r\n'), ending]).toEqual([true, 'closed'])
+  })
+
+  it.each([
+    ['a body in chunks', '', 'GET', 5],
+    ['more than the declared length', 'Content-Length: 4\r\n', 'GET', 5],
+    ['the answer to HEAD', 'Content-Length: 5\r\n', 'HEAD', 5],
+  ])('does not lend its socket for %s', async (_, fields, method, bytes) => {
+    const bench = await serve(silent)
+    const client = await RawConnection.open(bench)
+    await client.send(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`)
+    const { reply } = await bench.request(0)
+    reply.start(head(fields))
+    expect(reply.lend!(bytes)).toBeNull()
+    reply.abort()
+  })
+
+  it('does not lend its socket before a head, nor while other bytes wait', async () => {
+    const bench = await serve(silent)
+    const client = await RawConnection.open(bench)
+    await client.send(get('/'))
+    const { reply } = await bench.request(0)
+    expect(reply.lend!(5)).toBeNull()
+    reply.start(head('Content-Length: 100000000\r\n'))
+    data(reply, Buffer.alloc(50_000_000))
+    expect(reply.lend!(5)).toBeNull()
+    reply.abort(true)
+  })
+
+  it('gives up on another process that does not give its socket back', async () => {
+    const bench = await serve(silent, { write: 0.1 })
+    const client = await RawConnection.open(bench)
+    await client.send(get('/'))
+    const request = await bench.request(0)
+    request.reply.start(head('Content-Length: 5\r\n'))
+    request.reply.lend!(5)
+    await waitFor('the end', () => request.completed === false)
+    expect(bench.refusals.map(({ status }) => status)).toEqual([408])
+    expect((await client.readToEnd()).ending).toBe('reset')
+  })
+
   it('takes the same bytes in any pieces', async () => {
     const bench = await serve({
       bodyEnd: (request) =>
@@ -739,7 +842,10 @@ describe('timeouts', () => {
     client.close()
     await dripping
     expect(bench.requests).toEqual([])
-    expect(bench.refusals).toMatchObject([{ status: 408, requestLine: 'GET / HTTP/1.1' }])
+    // How much of it has come depends on the machine.
+    expect(bench.refusals).toMatchObject([
+      { status: 408, requestLine: expect.stringMatching(/^GET/) },
+    ])
   })
 
   it('close a connection that says nothing, without a word', async () => {
@@ -1043,11 +1149,14 @@ describe('the memory that is held for clients', () => {
     const memory = new MemoryBudget(Number.POSITIVE_INFINITY)
     const bench = await serve(silent, {}, { memory })
     const client = await RawConnection.open(bench)
-    await client.send(get('/', `X: ${'y'.repeat(8000)}\r\n`.repeat(5)))
-    const request = await bench.request(0)
-    expect(memory.held).toBeGreaterThanOrEqual(4096)
-    respond(request.reply, head(), null)
-    await waitFor('nothing to be held', () => memory.held === 0)
+    // One that comes in several reads, and one that comes in one.
+    for (const [index, count] of [9, 1].entries()) {
+      await client.send(get('/', `X: ${'y'.repeat(6000)}\r\n`.repeat(count)))
+      const request = await bench.request(index)
+      expect(memory.held).toBeGreaterThanOrEqual(4096)
+      respond(request.reply, head(), null)
+      await waitFor('nothing to be held', () => memory.held === 0)
+    }
   })
 
   it('is not told of bytes that were for the answer before', async () => {

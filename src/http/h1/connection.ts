@@ -1,9 +1,15 @@
 import type { Socket } from 'node:net'
 import { EMPTY, Span } from '../../bytes/span.ts'
+import type { LentSocket } from '../../transport/lent-socket.ts'
 import { reset } from '../../transport/reset.ts'
 import { BodyDeadline } from '../body-deadline.ts'
 import { ClientConnection } from '../client-connection.ts'
-import type { Connection, ConnectionContext } from '../connection.ts'
+import type {
+  Connection,
+  ConnectionContext,
+  ConnectionKind,
+  RequestInProgress,
+} from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
 import { HttpError } from '../errors.ts'
 import type { Peer, Reply, RequestSink } from '../exchange.ts'
@@ -28,6 +34,7 @@ export class H1Connection
   extends ClientConnection
   implements Connection, Reply, Deadlined, Outlet, ReaderOwner, WriterOwner
 {
+  readonly takesLent = true
   /** The sink of the current exchange. */
   sink: RequestSink | null = null
 
@@ -42,8 +49,14 @@ export class H1Connection
   readonly #bodyDeadline: BodyDeadline
   readonly #writeDeadline: WriteDeadline
   #head: H1RequestHead | null = null
+  /** When it had a head, on the clock of `Deadlines`. */
+  #begunAt = 0
   /** The client waits for `100 Continue`. */
   #continueOwed = false
+  /** What another process writes to the socket before the body; null if none writes to it. */
+  #lent: string | null = null
+  /** It has done so before. */
+  #wasLent = false
   /** Bytes counted as held for this client. */
   #held = 0
   #progress: Progress | null = null
@@ -67,6 +80,10 @@ export class H1Connection
     socket.on('close', () => this.#closed())
   }
 
+  get kind(): ConnectionKind {
+    return 'http1'
+  }
+
   get peer(): Peer {
     return this
   }
@@ -77,6 +94,13 @@ export class H1Connection
 
   get idle(): boolean {
     return this.#reader.idle
+  }
+
+  override inProgress(): readonly RequestInProgress[] {
+    const head = this.#head
+    if (head === null) return []
+    const seconds = Math.max(0, this.#context.deadlines.now - this.#begunAt) / 1000
+    return [{ requestLine: head.requestLine(), seconds, answered: this.#writer.finishing }]
   }
 
   // ---------------------------------------------------------------- reading
@@ -95,8 +119,9 @@ export class H1Connection
   }
 
   begin(head: H1RequestHead): void {
-    const { timeouts, handler } = this.#context
+    const { timeouts, handler, deadlines } = this.#context
     this.#head = head
+    this.#begunAt = deadlines.now
     this.#writer.begin(head, head.keepAlive && timeouts.keepAlive > 0)
     this.#headDeadline = NEVER
     const sink = handler(head, this)
@@ -204,6 +229,26 @@ export class H1Connection
     return kept
   }
 
+  lend(bytes: number): LentSocket | null {
+    const socket = this.#socket
+    if (this.tls !== null || socket.destroyed || socket.writableEnded) return null
+    if (socket.writableLength > 0 || !this.#writer.takesPlain(bytes)) return null
+    const before = this.#writer.headToLend()
+    if (socket.writableLength > 0) return null
+    this.#lent = before
+    this.#wasLent = true
+    // The other process gives it back when it has to wait. This is for one that does not.
+    this.#writeDeadline.watch()
+    return { socket, before }
+  }
+
+  lendingEnded(sent: number): void {
+    const before = this.#lent
+    this.#lent = null
+    this.#writeDeadline.clear()
+    if (before !== null) this.#writer.skip(sent, before)
+  }
+
   finish(): void {
     if (!this.#writer.complete) {
       this.abort()
@@ -216,6 +261,7 @@ export class H1Connection
   abort(atOnce = false): void {
     // What was sent before still arrives; then the connection ends, for a chunked body without its
     // last chunk.
+    this.#writer.sendHead()
     if (atOnce || this.#writer.needsReset) reset(this.#socket)
     else this.#finishConnection()
     this.#endExchange(false)
@@ -229,10 +275,14 @@ export class H1Connection
 
   pieceWritten(sink: RequestSink | null, bytes: number): void {
     if (this.#held !== 0) this.#count()
-    if (this.#socket.writableLength === 0) this.#writeDeadline.clear()
+    if (this.#socket.writableLength === 0 && this.#lent === null) this.#writeDeadline.clear()
     // A pipelined request may have begun before the last piece of the answer to the one before has
     // left.
     if (sink === this.sink) sink?.written(bytes)
+  }
+
+  headWritten(): void {
+    this.#watchWrites()
   }
 
   /** Before a head is written: whether the connection ends after this answer. */
@@ -287,6 +337,7 @@ export class H1Connection
     const { sink } = this
     this.sink = null
     this.#head = null
+    this.#lent = null
     sink?.closed(completed)
   }
 
@@ -318,10 +369,10 @@ export class H1Connection
   }
 
   #writeDeadlinePassed(): void {
-    if (this.#socket.writableLength === 0) return this.#writeDeadline.clear()
+    if (this.#socket.writableLength === 0 && this.#lent === null) return this.#writeDeadline.clear()
     const reason = this.#writeDeadline.passed()
     if (reason === null) return this.#count()
-    this.#report(408, reason)
+    this.#report(408, reason, 'slow-reader')
     reset(this.#socket)
   }
 
@@ -337,7 +388,7 @@ export class H1Connection
     if (this.#socket.writableLength > 0) {
       const { bytes, milliseconds } = little
       const what = `the client took only ${bytes} bytes of its answer in ${milliseconds} ms`
-      this.#report(503, `there is no memory left, and ${what}`)
+      this.#report(503, `there is no memory left, and ${what}`, 'no-memory')
       reset(this.#socket)
     } else if ((reader.inBody && !reader.bodyPaused) || reader.inHead) {
       this.refuseMessage(noMemory())
@@ -368,8 +419,9 @@ export class H1Connection
     // Nothing is unread and nothing unsent, so there is no answer that a reset could destroy and
     // nothing to linger for; unless the rest of the last answer is still on its way.
     if (this.#socket.writableLength > 0) this.#finishConnection()
-    // With TLS, the client must see that this is the end (RFC 8446 §6.1).
-    else if (this.tls !== null) this.#socket.destroySoon()
+    // With TLS, the client must see that this is the end (RFC 8446 §6.1). A process that a worker
+    // has forked meanwhile may have a descriptor too: then only shutdown(2) ends the connection.
+    else if (this.tls !== null || this.#wasLent) this.#socket.destroySoon()
     else this.#socket.destroy()
     this.idleIn?.delete(this)
   }
@@ -384,7 +436,7 @@ export class H1Connection
    */
   refuseMessage(error: HttpError): void {
     const gaveUp = error.code === 'incomplete-head' || error.code === 'incomplete-body'
-    this.#report(error.status, error.message, gaveUp)
+    this.#report(error.status, error.message, error.code, gaveUp)
     const { sink } = this
     this.sink = null
     const answered = this.#writer.begun
@@ -401,12 +453,13 @@ export class H1Connection
     else sink?.closed(false, error.status)
   }
 
-  #report(status: number, reason: string, gaveUp = false): void {
+  #report(status: number, reason: string, code: string, gaveUp = false): void {
     const reader = this.#reader
     this.#context.refused({
       peer: this,
       status,
       reason,
+      code,
       requestLine: this.#head?.requestLine() ?? reader.requestLine(),
       gaveUp,
       begun: !reader.beforeBody,

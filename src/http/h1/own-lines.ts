@@ -20,7 +20,7 @@ let server = ''
 export function serverLine(serverName: string): string {
   if (serverName !== name) {
     name = serverName
-    server = `Server: ${serverName}\r\n`
+    server = serverName === '' ? '' : `Server: ${serverName}\r\n`
   }
   return server
 }

@@ -1,3 +1,5 @@
+import type { RequestTimes } from '../../observe/request-times.ts'
+import type { RequestTrace } from '../../observe/request-trace.ts'
 import type { FieldName } from '../field-names.ts'
 import { IndexedHead } from '../indexed-head.ts'
 import type { Peer } from '../peer.ts'
@@ -33,6 +35,8 @@ export class H1RequestHead extends IndexedHead implements RequestHead {
   secure = false
   client: Peer | null = null
   scriptName: string | null = null
+  trace: RequestTrace | null = null
+  times: RequestTimes | null = null
   contentLength = -1
   /** The body is chunked. Without this and a Content-Length there is no body (RFC 9112 §6.3). */
   chunked = false

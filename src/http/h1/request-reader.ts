@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { copyOfFirst, isLent, owned } from '../../bytes/lent-memory.ts'
 import { Span } from '../../bytes/span.ts'
 import type { MemoryBudget } from '../../spool/memory-budget.ts'
 import { HttpError } from '../errors.ts'
@@ -33,7 +34,7 @@ export interface ReaderOwner {
   headBegan(): void
   /** A head is complete. Calls one of {@link RequestReader.readBody} and `awaitAnswer`. */
   begin(head: H1RequestHead): void
-  /** A piece of the body: a view that stays valid. */
+  /** A piece of the body, which may be lent. */
   bodyData(data: Buffer): void
   /** The body is complete. */
   bodyEnd(): void
@@ -213,14 +214,23 @@ export class RequestReader {
     this.#processing = true
     owner.reading()
     let headBegan = false
+    /** The length of a head that was copied out of lent memory. */
+    let copied = 0
     try {
       while (chunk.length > 0) {
         if (this.#phase === HEAD) {
           const fresh = !this.#parser.begun
           if (fresh) this.startedAt = 0
+          if (chunk.lent && chunk.start > 0) ownRest(chunk)
           this.#parser.feed(chunk)
-          if (this.#parser.complete) owner.begin(this.#parser.head)
-          else if (fresh) {
+          if (this.#parser.complete) {
+            const { head } = this.#parser
+            if (chunk.lent && isLent(head.bytes)) {
+              head.bytes = copyOfFirst(head.bytes, chunk.start)
+              copied = head.bytes.length
+            }
+            owner.begin(head)
+          } else if (fresh) {
             headBegan = true
             this.startedAt = Date.now()
             owner.headBegan()
@@ -242,8 +252,10 @@ export class RequestReader {
     const left = chunk.length
     if (left > 0) this.#ahead = ownPart(chunk)
     else if (this.#phase === HEAD && !this.#parser.begun) owner.becameIdle()
-    if (length > SHARED_READ && this.#phase !== HEAD && this.#parser.held === 0)
-      this.#pinned = length
+    // Of what is lent, only the head is kept.
+    const pinned = chunk.lent ? copied : length
+    if (pinned > SHARED_READ && this.#phase !== HEAD && this.#parser.held === 0)
+      this.#pinned = pinned
     owner.count()
     if (this.#phase === HEAD && this.#memory.full && this.#parser.begun) this.#lackMemory(headBegan)
     else if (this.#bodyPaused || left > this.#mostAhead) this.#socket.pause()
@@ -291,7 +303,17 @@ export function noMemory(): HttpError {
  */
 function ownPart(chunk: Span): Buffer {
   const part = chunk.view()
+  if (chunk.lent) return owned(part)
   return chunk.bytes.length > 4 * SHARED_READ && part.length * 2 < chunk.bytes.length
     ? Buffer.from(part)
     : part
+}
+
+/**
+ * Makes a copy of what follows the first request in a read: the next head is kept, and its offsets
+ * are those of the memory that it lies in.
+ */
+function ownRest(chunk: Span): void {
+  const rest = owned(chunk.view())
+  chunk.set(rest, 0, rest.length)
 }

@@ -14,6 +14,8 @@ import type { H1RequestHead } from './request-head.ts'
  * the stack. A larger body is written from where it is.
  */
 const ONE_STRING = 4 * 1024
+/** A head up to this length, in bytes, is sent by the process that a socket is lent to. */
+const LENT_HEAD = 4 * 1024
 const NO_LENGTH = Number.POSITIVE_INFINITY
 
 // The states of the answer.
@@ -23,6 +25,8 @@ const FINISHING = 2
 
 /** The owner of a writer. */
 export interface WriterOwner {
+  /** Called when a head that waited for its body has been written without it. */
+  headWritten(): void
   /** The sink of the current exchange. */
   readonly sink: RequestSink | null
   /** Called when a piece of a body has left this process; `sink` is that of its exchange. */
@@ -48,6 +52,8 @@ export class ResponseWriter {
   #chunked = false
   /** Bytes that the declared Content-Length still asks for; {@link NO_LENGTH} if there is none. */
   #owed = 0
+  /** A head that is sent together with the first bytes of its body. */
+  #heldHead = ''
 
   constructor(socket: Socket, serverName: string, owner: WriterOwner) {
     this.#socket = socket
@@ -67,6 +73,7 @@ export class ResponseWriter {
   /** The exchange is over. */
   end(): void {
     this.#state = NOTHING_SENT
+    this.#heldHead = ''
   }
 
   /** Something has been sent of the answer. */
@@ -122,12 +129,62 @@ export class ResponseWriter {
       // In HTTP/1.0 such a body ends with the connection.
       else this.keepAlive = false
     }
-    return this.#send(this.#headText(head, framing), body)
+    const text = this.#headText(head, framing)
+    if (body.length > 0 || this.#owed === 0 || this.#owed === NO_LENGTH)
+      return this.#send(text, body)
+    this.#holdHead(text)
+    return false
+  }
+
+  /** The body usually follows at once. If not, the head goes alone. */
+  #holdHead(text: string): void {
+    this.#heldHead = text
+    setImmediate(this.sendHead)
+  }
+
+  /** Sends a head that still waits for its body. */
+  readonly sendHead = (): void => {
+    const text = this.#takeHead()
+    if (text === '') return
+    if (this.#socket.destroyed || this.#socket.writableEnded) return
+    this.#socket.write(text, 'latin1')
+    this.#owner.headWritten()
+  }
+
+  /** The head, if it still waits for its body and is not long; another process sends it. */
+  headToLend(): string {
+    if (this.#heldHead.length > LENT_HEAD) this.sendHead()
+    return this.#takeHead()
+  }
+
+  /** The head, if it still waits for its body. */
+  #takeHead(): string {
+    const text = this.#heldHead
+    this.#heldHead = ''
+    return text
   }
 
   /** Writes a piece of the body; see `Reply.data`. */
   data(body: Span): boolean {
     return this.#send('', body)
+  }
+
+  /** Whether the next bytes of the body may be written as they are, and are that many at most. */
+  takesPlain(bytes: number): boolean {
+    return (
+      this.#state === BODY_OPEN &&
+      !this.#withoutBody &&
+      this.#owed !== NO_LENGTH &&
+      bytes <= this.#owed
+    )
+  }
+
+  /** Another process has written that many bytes of `before` and of the body after it. */
+  skip(bytes: number, before: string): void {
+    const ofBody = bytes - before.length
+    if (ofBody < 0) return this.#holdHead(before.slice(bytes))
+    this.#owed -= ofBody
+    this.bytesSent += ofBody
   }
 
   /** All of the declared length has been sent, or none was declared. */
@@ -195,7 +252,8 @@ export class ResponseWriter {
   }
 
   /** Sends `text` and the part of the body that may be sent, framed. */
-  #send(text: string, body: Span): boolean {
+  #send(head: string, body: Span): boolean {
+    const text = this.#heldHead === '' ? head : this.#takeHead()
     const given = body.length
     const length = this.#withoutBody ? 0 : Math.min(given, this.#owed)
     const { sink } = this.#owner

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { Span } from '../../bytes/span.ts'
-import type { Connection, ConnectionContext, Protocol } from '../connection.ts'
+import type { Connection, ConnectionContext, ConnectionKind, Protocol } from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
 import { ListedConnection } from '../listed-connection.ts'
 
@@ -42,6 +42,14 @@ class UndecidedConnection extends ListedConnection implements Connection, Deadli
     socket.on('error', this.#failed)
     socket.on('end', this.#ended)
     socket.on('close', this.#closed)
+  }
+
+  get takesLent(): boolean {
+    return this.#chosen?.takesLent ?? false
+  }
+
+  get kind(): ConnectionKind {
+    return 'opening'
   }
 
   received(bytes: Span): void {

@@ -10,7 +10,12 @@ import type { Span } from '../../bytes/span.ts'
 import { bytesUnsent, startReading } from '../../transport/node-internals.ts'
 import { reset } from '../../transport/reset.ts'
 import { ClientConnection } from '../client-connection.ts'
-import type { Connection, ConnectionContext } from '../connection.ts'
+import type {
+  Connection,
+  ConnectionContext,
+  ConnectionKind,
+  RequestInProgress,
+} from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
 import { HttpError } from '../errors.ts'
 import { Members } from '../members.ts'
@@ -20,6 +25,9 @@ import { EndedSessionWatch } from './ended-session.ts'
 import { type ExchangeOwner, H2Exchange } from './exchange.ts'
 import { HeadReader } from './head-reader.ts'
 import { H2RequestHead } from './request-head.ts'
+
+/** The code of refusals because a client costs more than its requests. */
+const HTTP2_FLOOD = 'http2-flood'
 
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM } = constants
 
@@ -107,6 +115,10 @@ export class H2Connection
     session.on('remoteSettings', () => this.#abuse.settings())
   }
 
+  get kind(): ConnectionKind {
+    return 'http2'
+  }
+
   get partsTaken(): number {
     let whole = 0
     for (const exchange of this.#exchanges) whole += exchange.taken
@@ -123,6 +135,10 @@ export class H2Connection
 
   get idle(): boolean {
     return this.#exchanges.size === 0
+  }
+
+  override inProgress(): readonly RequestInProgress[] {
+    return Array.from(this.#exchanges, (exchange) => exchange.inProgress())
   }
 
   /** What comes after the session is gone is dropped. */
@@ -188,7 +204,8 @@ export class H2Connection
     const attack = this.#abuse.look(now, this.#socket)
     if (attack !== null) this.#attacked(attack)
     else if (!this.blocked && this.#endedSession.look(this.#socket, this.#ping)) {
-      this.#report(400, 'the client broke the rules of HTTP/2, and was told so with a GOAWAY')
+      const reason = 'the client broke the rules of HTTP/2, and was told so with a GOAWAY'
+      this.#report(400, reason, 'http2-rule')
       this.#session.destroy()
     }
     if (this.context.stopping) this.drain()
@@ -203,7 +220,7 @@ export class H2Connection
     const reason = this.#writeDeadline.passed()
     if (reason === null) return
     if (blocked) {
-      this.#report(408, reason)
+      this.#report(408, reason, 'slow-reader')
       reset(this.#socket)
     } else for (const exchange of this.#exchanges) if (exchange.waits) exchange.breakOffSlow(reason)
   }
@@ -301,7 +318,8 @@ export class H2Connection
     // That is what the client says of us.
     if (code?.startsWith('ERR_HTTP2') !== true || code === 'ERR_HTTP2_SESSION_ERROR') return
     const attack = attackIn(error)
-    this.#report(400, attack ?? `the client broke the rules of HTTP/2: ${error.message}`)
+    const reason = attack ?? `the client broke the rules of HTTP/2: ${error.message}`
+    this.#report(400, reason, attack === null ? 'http2-rule' : HTTP2_FLOOD)
   }
 
   /** A stream was reset by the client, or because of it. */
@@ -313,16 +331,17 @@ export class H2Connection
 
   #attacked(attack: string): void {
     if (this.#session.destroyed) return
-    this.#report(400, attack)
+    this.#report(400, attack, HTTP2_FLOOD)
     // Without an error, Node.js sends the code only if the error is null, which its types lack.
     this.#session.destroy(null as unknown as undefined, NGHTTP2_ENHANCE_YOUR_CALM)
   }
 
-  #report(status: number, reason: string): void {
+  #report(status: number, reason: string, code: string): void {
     this.context.refused({
       peer: this,
       status,
       reason,
+      code,
       requestLine: '',
       gaveUp: false,
       begun: false,

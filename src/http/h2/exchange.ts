@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { constants } from 'node:http2'
 import { EMPTY, Span } from '../../bytes/span.ts'
 import { BodyDeadline } from '../body-deadline.ts'
-import type { ConnectionContext } from '../connection.ts'
+import type { ConnectionContext, RequestInProgress } from '../connection.ts'
 import { TICK_MS } from '../deadlines.ts'
 import { HttpError } from '../errors.ts'
 import type { Peer, Reply, RequestSink } from '../exchange.ts'
@@ -138,6 +138,15 @@ export class H2Exchange implements Reply, Outlet {
     return null
   }
 
+  /** See `Connection.inProgress`. */
+  inProgress(): RequestInProgress {
+    return {
+      requestLine: this.head.requestLine(),
+      seconds: Math.max(0, Date.now() - this.#startedAt) / 1000,
+      answered: this.#state === FINISHING,
+    }
+  }
+
   // ---------------------------------------------------------------- reading
 
   /** The head is valid: hands the request to the handler. */
@@ -250,7 +259,8 @@ export class H2Exchange implements Reply, Outlet {
       this.#stream.additionalHeaders(interimFields(status, fields))
     } catch (error) {
       // It is only a hint, so the response goes on.
-      this.#report(500, `early hints cannot be sent over HTTP/2: ${(error as Error).message}`)
+      const why = (error as Error).message
+      this.#report(500, `early hints cannot be sent over HTTP/2: ${why}`, 'http2-response')
     }
   }
 
@@ -328,7 +338,7 @@ export class H2Exchange implements Reply, Outlet {
   }
 
   #notSent(why: string): void {
-    this.#report(500, `the response cannot be sent over HTTP/2: ${why}`)
+    this.#report(500, `the response cannot be sent over HTTP/2: ${why}`, 'http2-response')
   }
 
   /** Queues a piece of the body, and gives it to the session when it is its turn. */
@@ -467,7 +477,7 @@ export class H2Exchange implements Reply, Outlet {
 
   /** Gives up an answer that the client takes too slowly. */
   breakOffSlow(reason: string): void {
-    this.#report(408, reason)
+    this.#report(408, reason, 'slow-reader')
     this.#breakOff()
   }
 
@@ -484,7 +494,7 @@ export class H2Exchange implements Reply, Outlet {
     if (this.#unsent > 0) {
       const { bytes, milliseconds } = little
       const what = `the client took only ${bytes} bytes of its answer in ${milliseconds} ms`
-      this.#report(503, `there is no memory left, and ${what}`)
+      this.#report(503, `there is no memory left, and ${what}`, 'no-memory')
       this.#breakOff()
     } else if (receives) {
       const text = 'there is no memory for more of it (see client_memory)'
@@ -509,7 +519,7 @@ export class H2Exchange implements Reply, Outlet {
 
   /** Answers a request that cannot be taken. The other streams of the connection go on. */
   refuseMessage(error: HttpError): void {
-    this.#report(error.status, error.message, error.code === 'incomplete-body')
+    this.#report(error.status, error.message, error.code, error.code === 'incomplete-body')
     const answered = this.#state !== NOTHING_SENT
     if (answered) this.#breakOff()
     else this.refuse(error.status, error.status === 503 ? { fields: RETRY_SOON } : {})
@@ -517,11 +527,12 @@ export class H2Exchange implements Reply, Outlet {
     else this.#endExchange(false, error.status)
   }
 
-  #report(status: number, reason: string, gaveUp = false): void {
+  #report(status: number, reason: string, code: string, gaveUp = false): void {
     this.#owner.context.refused({
       peer: this.#owner,
       status,
       reason,
+      code,
       requestLine: this.head.requestLine(),
       gaveUp,
       begun: this.#sink !== null,

@@ -1,3 +1,5 @@
+import type { RequestTimes } from '../../observe/request-times.ts'
+import type { RequestTrace } from '../../observe/request-trace.ts'
 import type { Peer } from '../exchange.ts'
 import type { FieldName } from '../field-names.ts'
 import { IndexedHead } from '../indexed-head.ts'
@@ -32,6 +34,8 @@ export class H2RequestHead extends IndexedHead implements RequestHead {
   secure = false
   client: Peer | null = null
   scriptName: string | null = null
+  trace: RequestTrace | null = null
+  times: RequestTimes | null = null
   hasBody = false
   contentLength = -1
   expectContinue = false

@@ -6,7 +6,7 @@ import {
 } from '../../transport/proxy-protocol/header-parser.ts'
 import { type ProxyHeader, setProxyHeader } from '../../transport/proxy-protocol/proxy-header.ts'
 import { reset } from '../../transport/reset.ts'
-import type { Connection, ConnectionContext, HeaderHost } from '../connection.ts'
+import type { Connection, ConnectionContext, ConnectionKind, HeaderHost } from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
 import { ListedConnection } from '../listed-connection.ts'
 import type { Peer } from '../peer.ts'
@@ -64,9 +64,17 @@ export class AwaitedHeader extends ListedConnection implements Connection, Deadl
     socket.on('close', this.#left)
   }
 
+  get kind(): ConnectionKind {
+    return 'opening'
+  }
+
   /** No request can be lost with it, until another connection has taken its place. */
   get idle(): boolean {
     return this.#next === null
+  }
+
+  get takesLent(): boolean {
+    return this.#next?.takesLent ?? false
   }
 
   received(bytes: Span): void {
@@ -164,6 +172,7 @@ export class AwaitedHeader extends ListedConnection implements Connection, Deadl
       peer: this.#peer(),
       status,
       reason,
+      code: 'proxy-header',
       requestLine: '',
       gaveUp: false,
       begun: false,

@@ -49,6 +49,8 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   readonly protocolFor: HandshakeGuard['protocolFor']
   readonly #options: HandshakeGateOptions
   readonly #watch: RecordWatch
+  /** How many handshakes have succeeded. */
+  succeeded = 0
   /** Those that have begun, the oldest first, with their beginning (`performance.now()`). */
   readonly #begun = new Map<PendingHandshake, number>()
   /** Those whose first record is here, and that had no turn yet. */
@@ -92,6 +94,7 @@ export class HandshakeGate implements SecureGate, HandshakeGuard {
   }
 
   secured(socket: Socket, context: ConnectionContext): void {
+    this.succeeded++
     this.#watch.add(socket, context.deadlines)
   }
 

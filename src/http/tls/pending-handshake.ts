@@ -7,7 +7,13 @@ import {
   type HandshakeOwner,
   ServerHandshake,
 } from '../../transport/tls/server-handshake.ts'
-import type { Connection, ConnectionContext, GateHost, Protocol } from '../connection.ts'
+import type {
+  Connection,
+  ConnectionContext,
+  ConnectionKind,
+  GateHost,
+  Protocol,
+} from '../connection.ts'
 import { type Deadlined, NEVER } from '../deadlines.ts'
 import { ListedConnection } from '../listed-connection.ts'
 
@@ -82,6 +88,10 @@ export class PendingHandshake
     socket.on('close', () => this.#left())
   }
 
+  get kind(): ConnectionKind {
+    return 'opening'
+  }
+
   /** It is done, or has failed. */
   get isOver(): boolean {
     return this.#over
@@ -136,7 +146,7 @@ export class PendingHandshake
   checkDeadlines(now: number): void {
     if (this.#deadline <= now)
       this.#fail({
-        kind: 'failed',
+        kind: 'overdue',
         reason: `it did not finish within ${this.#guard.timeout} s (handshake_timeout)`,
       })
   }

@@ -1,5 +1,5 @@
 import { eachLine, readLines } from '../../wsgi/input-stream.ts'
-import type { InputStream } from '../../wsgi/types.ts'
+import type { Bytes, InputStream } from '../../wsgi/types.ts'
 
 /**
  * The body of a request is larger than `bodyLimit` allows. Reads from `wsgi.input` reject with it.
@@ -45,11 +45,11 @@ export class LimitedInput implements InputStream {
     return this.error !== undefined
   }
 
-  read(size = -1): Promise<Uint8Array> {
+  read(size = -1): Promise<Bytes> {
     return this.#inTurn(() => this.#counted((most) => this.#input.read(most), size))
   }
 
-  read1(size = -1): Promise<Uint8Array> {
+  read1(size = -1): Promise<Bytes> {
     const wanted = size < 0 ? PIECE : size
     return this.#inTurn(() =>
       this.#counted(
@@ -60,23 +60,23 @@ export class LimitedInput implements InputStream {
     )
   }
 
-  readline(size = -1): Promise<Uint8Array> {
+  readline(size = -1): Promise<Bytes> {
     return this.#inTurn(() => this.#line(size))
   }
 
-  readlines(hint = -1): Promise<Uint8Array[]> {
+  readlines(hint = -1): Promise<Bytes[]> {
     return this.#inTurn(() => readLines(() => this.#line(-1), hint))
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterator<Bytes> {
     return eachLine(() => this.readline())
   }
 
-  #line(size: number): Promise<Uint8Array> {
+  #line(size: number): Promise<Bytes> {
     return this.#counted((most) => this.#input.readline(most), size)
   }
 
-  async #counted(read: (most: number) => Promise<Uint8Array>, size: number): Promise<Uint8Array> {
+  async #counted(read: (most: number) => Promise<Bytes>, size: number): Promise<Bytes> {
     if (this.error !== undefined) throw this.error
     const bytes = await read(size < 0 ? this.#left + 1 : Math.min(size, this.#left + 1))
     if (bytes.length > this.#left) {

@@ -1,9 +1,11 @@
 import { escapeHtml } from '../../semantics/html-text.ts'
 import { excerptHtml, type SourceExcerpt } from '../../source-code/excerpt.ts'
 import type { WSGIEnvironment } from '../../wsgi/types.ts'
+import { textViews } from '../../wsgi/undecoded-text.ts'
 import { type FailureFacts, failureFacts } from './failure-facts.ts'
 import { maskedEnviron } from './masked-environ.ts'
 import type { StackFrame } from './stack-frames.ts'
+import { undecodedNotice } from './undecoded-notice.ts'
 
 /** The only style that the page's policy allows, by its hash: see {@link DEBUG_POLICY}. */
 export const DEBUG_STYLE = `
@@ -50,19 +52,33 @@ export function debugPage(
 </head>
 <body>
 <p class="request">${escapeHtml(title)} · ${escapeHtml(request)}</p>
-${failures.map(failureSection).join('\n')}
+${notice(undecodedNotice(error, environ))}${failures.map(failureSection).join('\n')}
 <h2>environ</h2>
 <table>
 ${maskedEnviron(environ)
   .map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`)
   .join('\n')}
 </table>
-<p class="notice">This page is shown because of <code>errorHandler({ debug: true })</code>.
+${notice(decodedNotice(environ))}<p class="notice">This page is shown because of <code>errorHandler({ debug: true })</code>.
 It reveals source code, paths and parts of the request:
 never enable it where others can reach it.</p>
 </body>
 </html>
 `
+}
+
+function notice(text: string): string {
+  return text === '' ? '' : `<p class="notice">${escapeHtml(text)}</p>\n`
+}
+
+/** Says that the table shows text, and the environ has not. */
+function decodedNotice(environ: WSGIEnvironment): string {
+  const names = [...new Set(textViews(environ).map(({ variable }) => variable))]
+  if (names.length === 0) return ''
+  return (
+    `${names.join(', ')}: shown as text, which decodeText() makes of the variable. ` +
+    'In environ, each character stands for one byte.'
+  )
 }
 
 function failureSection(failure: FailureFacts): string {

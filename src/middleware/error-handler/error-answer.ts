@@ -5,6 +5,7 @@ import type { ResponseHeaders, WSGIEnvironment } from '../../wsgi/types.ts'
 import { DEBUG_POLICY, debugPage } from './debug-page.ts'
 import { failureFacts } from './failure-facts.ts'
 import { maskedText } from './masked-environ.ts'
+import { undecodedNotice } from './undecoded-notice.ts'
 
 /** What a client is told about an error, without `debug`. */
 export interface ErrorSummary {
@@ -85,8 +86,12 @@ export function debugAnswer(
     ])
   }
   if (type === 'text/plain') {
-    return answer(summary, type, `${title}\n${request}\n\n${failureText(error)}\n`, [])
+    const hint = undecodedNotice(error, environ)
+    const last = hint === '' ? '' : `\n${hint}\n`
+    const text = `${title}\n${request}\n\n${failureText(error)}\n${last}`
+    return answer(summary, type, text, [])
   }
+  const hint = undecodedNotice(error, environ)
   const failures = failureFacts(error).map(
     ({ relation, name, message, code, traceback, stack }) => ({
       ...(relation === '' ? {} : { relation }),
@@ -96,12 +101,8 @@ export function debugAnswer(
       stack: (traceback ?? stack).split('\n'),
     }),
   )
-  return answer(
-    summary,
-    type,
-    `${JSON.stringify({ ...summary, request, failures }, null, 2)}\n`,
-    [],
-  )
+  const all = { ...summary, request, failures, ...(hint === '' ? {} : { hint }) }
+  return answer(summary, type, `${JSON.stringify(all, null, 2)}\n`, [])
 }
 
 function answer(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { callForAnswer, type TestRequest } from '../../../tests/support/call-application.ts'
 import { bytesSource, RequestInput } from '../../wsgi/input-stream.ts'
-import { latin1Bytes } from '../../wsgi/text.ts'
+import { decodeText, latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
 import { bodyLimit } from '../body-limit/body-limit.ts'
 import { DEBUG_STYLE, DEBUG_STYLE_HASH } from './debug-page.ts'
@@ -154,7 +154,7 @@ describe('before the head is sent', () => {
     const { request, errors } = recording()
     let id: unknown
     const app = errorHandler()((environ) => {
-      environ['monoceros.request_id'] = id
+      environ['monoceros.request_id'] = id as string
       throw boom()
     })
     for (id of ['a-1', '', 7, `\n${'x'.repeat(1000)}`]) await callForAnswer(app, request)
@@ -408,6 +408,28 @@ describe('the debug page', () => {
       /<mark>\s*\d+ {6}const cause = new TypeError\(&#39;the cause&#39;\)<\/mark>/,
     )
     expect(body).toContain('error-handler.test.ts')
+  })
+
+  test('says that a message has a variable undecoded, and which of them it shows as text', async () => {
+    const app = errorHandler({ debug: true, log: () => {} })((environ) => {
+      throw new Error(`No article ${environ.PATH_INFO}`)
+    })
+    const hint =
+      'The message of the error has PATH_INFO undecoded, so "ü" became "Ã¼": ' +
+      'use decodeText(environ.PATH_INFO).'
+    const bodies: string[] = []
+    for (const accept of ['text/html', 'text/plain', 'application/json']) {
+      const environ = { HTTP_ACCEPT: accept }
+      const { body } = await callForAnswer(app, { target: '/p%C3%BC', environ })
+      bodies.push(decodeText(body).replaceAll('&quot;', '"').replaceAll('\\"', '"'))
+    }
+    for (const body of bodies) expect(body).toContain(hint)
+    expect(bodies[0]).toContain('PATH_INFO: shown as text, which decodeText() makes of')
+    // As plain text, without the source of this test.
+    const plain = { HTTP_ACCEPT: 'text/plain' }
+    const decoded = await page(new Error('No pü'), { target: '/p%C3%BC', environ: plain })
+    expect(decodeText(decoded.body)).toContain('No pü')
+    expect(decoded.body).not.toContain('decodeText')
   })
 
   test('frames of node_modules and of Node.js have no source and are folded', async () => {

@@ -1,5 +1,4 @@
-import { fileURLToPath } from 'node:url'
-import { excerptAt, type SourceExcerpt } from '../../source-code/excerpt.ts'
+import { excerptAt, pathOf, type SourceExcerpt } from '../../source-code/excerpt.ts'
 
 /** One call in a stack. */
 export interface StackFrame {
@@ -49,16 +48,6 @@ function frameOf(text: string): StackFrame {
     line: Number(match[3]),
     column: Number(match[4]),
     origin: originOf(file),
-  }
-}
-
-/** The path of a file URL, without the query that loaders add to reload a file. */
-function pathOf(place: string): string {
-  if (!place.startsWith('file:')) return place
-  try {
-    return fileURLToPath(place.replace(/[?#].*$/, ''))
-  } catch {
-    return place
   }
 }
 

@@ -9,7 +9,7 @@ import { latin1Bytes } from '../../wsgi/text.ts'
 import type { WSGIApplication, WSGIBody } from '../../wsgi/types.ts'
 import { DurationHistogram } from './duration-histogram.ts'
 import { type ProfilerOptions, profiler, type RequestProfile } from './profiler.ts'
-import { type RequestTiming, serverTiming } from './request-timing.ts'
+import { serverTiming } from './request-timing.ts'
 import { routeOf } from './route-summary.ts'
 
 afterEach(() => {
@@ -162,7 +162,7 @@ describe('the times of a request', () => {
 describe('Server-Timing', () => {
   test('has the time until the head and the application’s own entries, beside a header of its own', async () => {
     const { answer, profile } = await profiled(async (environ, startResponse) => {
-      const timing = environ['monoceros.timing'] as RequestTiming
+      const timing = environ['monoceros.timing']!
       await sleep(5)
       timing.mark('auth', 'checked "it"')
       expect(await timing.measure('db', () => sleep(7).then(() => 'rows'))).toBe('rows')
@@ -198,7 +198,7 @@ describe('Server-Timing', () => {
 
   test('what is measured may throw; it is noted, and thrown on', async () => {
     const { profile } = await profiled(async (environ, startResponse) => {
-      const timing = environ['monoceros.timing'] as RequestTiming
+      const timing = environ['monoceros.timing']!
       const error = new Error('x')
       expect(() =>
         timing.measure('sync', () => {
@@ -215,7 +215,7 @@ describe('Server-Timing', () => {
     'the name %j is refused',
     async (name) => {
       const { answer } = await profiled((environ) => {
-        ;(environ['monoceros.timing'] as RequestTiming).mark(name as string)
+        environ['monoceros.timing']!.mark(name as string)
         return []
       })
       expect(String(answer.error)).toContain('must be a token of at most 64 characters')
@@ -224,7 +224,7 @@ describe('Server-Timing', () => {
 
   test('a loop that marks does not grow without end', async () => {
     const { profile, answer } = await profiled((environ, startResponse) => {
-      for (let i = 0; i < 1000; i++) (environ['monoceros.timing'] as RequestTiming).mark(`m${i}`)
+      for (let i = 0; i < 1000; i++) environ['monoceros.timing']!.mark(`m${i}`)
       return hello(environ, startResponse)
     })
     expect(profile.entries).toHaveLength(50)

@@ -9,13 +9,13 @@
  * Do not enable `serverTiming` where times could reveal a secret, such as whether a name exists.
  *
  * @example
- * import { profiler, type RequestTiming } from 'monoceros'
+ * import { profiler } from 'monoceros'
  *
  * const profile = profiler({
  *   onProfile: ({ route, total }) => total > 500 && console.warn(`${route}: ${total} ms`),
  * })
  * export const app = profile(async (environ, startResponse) => {
- *   const timing = environ['monoceros.timing'] as RequestTiming
+ *   const timing = environ['monoceros.timing']! // the profiler around it has set it
  *   const rows = await timing.measure('db', () => database.query('SELECT 1'))
  *   startResponse('200 OK', [['Content-Type', 'application/json']])
  *   return [encode(rows)]
@@ -39,8 +39,17 @@ import {
   type ResponseWatcher,
   watchResponse,
 } from '../watched-response.ts'
-import { serverTiming, Timing, type TimingEntry } from './request-timing.ts'
+import { type RequestTiming, serverTiming, Timing, type TimingEntry } from './request-timing.ts'
 import { RouteSummaries, type RouteSummary, routeOf } from './route-summary.ts'
+
+declare module '../../wsgi/types.ts' {
+  interface WSGIEnvironment {
+    /** Adds entries to the profile of the request; from the middleware `profiler`. */
+    'monoceros.timing'?: RequestTiming | undefined
+    /** Set by applications: the name by which `profiler` sums up the request, `/articles/:id`. */
+    'monoceros.route'?: string | undefined
+  }
+}
 
 /** The measurements of one request. Times are in milliseconds. */
 export interface RequestProfile {

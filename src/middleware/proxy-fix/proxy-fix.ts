@@ -75,6 +75,13 @@ export type ProxyFixOriginal = {
   [key in (typeof CHANGED)[number]]?: string
 }
 
+declare module '../../wsgi/types.ts' {
+  interface WSGIEnvironment {
+    /** What the variables were before the middleware `proxyFix` changed them. */
+    'monoceros.proxyFix.original'?: ProxyFixOriginal | undefined
+  }
+}
+
 const CHANGED = [
   'REMOTE_ADDR',
   'REMOTE_PORT',

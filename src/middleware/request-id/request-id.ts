@@ -27,6 +27,13 @@ import { describeValue } from '../../wsgi/wsgi-error.ts'
 import { changeHeaders } from '../header-change.ts'
 import { optionError } from '../option-error.ts'
 
+declare module '../../wsgi/types.ts' {
+  interface WSGIEnvironment {
+    /** The id of the request, from the middleware `requestId`. */
+    'monoceros.request_id'?: string | undefined
+  }
+}
+
 /** Options of {@link requestId}. */
 export interface RequestIdOptions {
   /** The name of the header, in the request and the response. Defaults to `X-Request-ID`. */

@@ -1,10 +1,11 @@
 import { isNavigation } from '../../files/navigation.ts'
 import { servedPath } from '../../files/served-path.ts'
+import type { OpenFile } from '../../files/static-root.ts'
 import { toFunction } from '../../wsgi/application.ts'
 import { decodeText } from '../../wsgi/text.ts'
 import type { WSGIApplication, WSGIBody, WSGIFunction } from '../../wsgi/types.ts'
 import { isRead, NOT_ALLOWED, NOT_FOUND, statusAnswer, toDirectory } from './answers.ts'
-import { type FileRequest, send } from './file-answer.ts'
+import type { FileRequest } from './file-answer.ts'
 import { checkStaticFilesOptions, type StaticFilesOptions } from './options.ts'
 
 export type { PrecompressedEncoding } from '../../files/file-facts.ts'
@@ -59,6 +60,14 @@ export function staticFiles(options: StaticFilesOptions): StaticFiles {
       return serve({ settings, environ, startResponse }, next, path)
     }
   }
+}
+
+let sending: Promise<typeof import('./file-answer.ts')> | undefined
+
+/** Loads what is only needed to send a file: among it is a table of all types of files. */
+async function send(...file: [FileRequest, OpenFile, readonly string[]]): Promise<WSGIBody> {
+  sending ??= import('./file-answer.ts')
+  return await (await sending).send(...file)
 }
 
 async function serve(

@@ -205,7 +205,7 @@ describe('an application that does not begin in time', () => {
   test('its signal is aborted with the reason', async () => {
     let signal: AbortSignal | undefined
     await run({ seconds: 1 }, (environ) => {
-      signal = environ['monoceros.timeout.signal'] as AbortSignal
+      signal = environ['monoceros.timeout.signal']!
       expect(signal.aborted).toBe(false)
       return new Promise<WSGIBody>(() => {})
     })
@@ -276,7 +276,7 @@ describe('a client that goes away', () => {
       false,
     )
     call.run()
-    return { call, told, signal: environ['monoceros.timeout.signal'] as AbortSignal }
+    return { call, told, signal: environ['monoceros.timeout.signal']! }
   }
 
   test('before there is a head aborts the signal, and is no timeout', async () => {

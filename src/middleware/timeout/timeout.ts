@@ -15,7 +15,7 @@
  * import { timeout } from 'monoceros'
  *
  * export const app = timeout({ seconds: 10 })(async (environ, startResponse) => {
- *   const signal = environ['monoceros.timeout.signal'] as AbortSignal
+ *   const signal = environ['monoceros.timeout.signal'] ?? null
  *   const answer = await fetch('http://inventory.internal/', { signal })
  *   startResponse('200 OK', [['Content-Type', 'application/json']])
  *   return [new Uint8Array(await answer.arrayBuffer())]
@@ -28,6 +28,13 @@ import { optionError } from '../option-error.ts'
 import { TimedCall, type TimeoutOptions } from './timed-call.ts'
 
 export { ResponseTimeoutError, type TimeoutOptions } from './timed-call.ts'
+
+declare module '../../wsgi/types.ts' {
+  interface WSGIEnvironment {
+    /** Aborts when the time of the middleware `timeout` is up, and when the client goes away. */
+    'monoceros.timeout.signal'?: AbortSignal | undefined
+  }
+}
 
 /** The longest delay of a timer, in seconds: about 24 days. */
 const LONGEST = 2 ** 31 / 1000 - 1

@@ -6,6 +6,12 @@ import { freshPath } from './worker-process.ts'
 /** What fits into the address of a unix socket on every system, in bytes. */
 const PATH_LIMIT = 103
 
+/** A path for the socket on which a worker gets clients' sockets; null if it would be too long. */
+export function lendingPath(directory: string): string | null {
+  const path = freshPath(directory, 'lend')
+  return Buffer.byteLength(path) > PATH_LIMIT ? null : path
+}
+
 /** Waits for one process to connect a given number of times. */
 export class Connections {
   /** All connections, in the order in which they were made. They are not read yet. */

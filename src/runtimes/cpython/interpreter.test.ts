@@ -43,6 +43,14 @@ describe('the interpreter', () => {
     })
   })
 
+  it('does not take a module of the working directory for one of its own', async () => {
+    writeFileSync(join(directory, 'platform.py'), 'raise SystemExit("not Python\'s own")\n')
+    writeFileSync(join(directory, 'types.py'), 'raise SystemExit("not Python\'s own")\n')
+    // The probe is started in the working directory of this process, so a shell changes it.
+    const command = fake('mine', `cd '${directory}' && python3 "$@"; exit $?`)
+    expect((await findSystemPython(command, directory)).implementation).toBe('CPython')
+  })
+
   it('is that of $VIRTUAL_ENV, then of .venv, then on PATH', async () => {
     fake('path/python3', says('3.9.0'))
     const found = (environment: NodeJS.ProcessEnv) => findSystemPython(null, directory, environment)

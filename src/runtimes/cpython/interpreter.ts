@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
+import { CodedError, coded } from '../../messages/coded.ts'
 
 /** A Python that can run workers. */
 export interface Interpreter {
@@ -15,14 +17,16 @@ export interface Interpreter {
 }
 
 /** No usable Python was found. `message` says what was tried and what to do. */
-export class InterpreterError extends Error {
+export class InterpreterError extends CodedError {
   readonly code = 'no-interpreter'
 }
 
 const OLDEST = [3, 9] as const
 // Runs on any Python 3 and most versions of 2, so that the message can name an old version.
+// With -c, Python searches the working directory first, where a file may be called types.py.
 const PROBE =
-  'import sys, platform; print("|".join([platform.python_version(), ' +
+  'import sys; sys.path = [p for p in sys.path if p]; import platform; ' +
+  'print("|".join([platform.python_version(), ' +
   'platform.python_implementation(), sys.executable or ""]))'
 
 /**
@@ -43,7 +47,7 @@ export async function findSystemPython(
   const tried: string[] = []
   for (const { command, because, needsFile } of candidates(asked, directory, environment, option)) {
     if (needsFile && !existsSync(command)) {
-      tried.push(`${command} (${because}): there is no such file`)
+      tried.push(`${command} (${because}): ${await whyMissing(command)}`)
       continue
     }
     const found = await probe(command, environment)
@@ -54,10 +58,23 @@ export async function findSystemPython(
   const list = tried.map((line) => `  - ${line}`).join('\n')
   throw new InterpreterError(
     asked === null
-      ? `No ${wanted} was found. Tried:\n${list}\n` +
-          `Install one, or choose one with ${option}${option.startsWith('-') ? ' PATH' : ''}.`
-      : `The interpreter given with ${option} cannot be used (${wanted} is needed):\n${list}`,
+      ? coded(
+          'MONO2031',
+          `No ${wanted} was found. Tried:\n${list}\n` +
+            `Install one, or choose one with ${option}${option.startsWith('-') ? ' PATH' : ''}.`,
+        )
+      : coded(
+          'MONO2032',
+          `The interpreter given with ${option} cannot be used (${wanted} is needed):\n${list}`,
+        ),
   )
+}
+
+async function whyMissing(path: string): Promise<string> {
+  const error = await stat(path).catch((error: NodeJS.ErrnoException) => error)
+  return 'code' in error && error.code === 'EACCES'
+    ? `the user with the id ${process.getuid?.()} may not read its folder, or that of its target`
+    : 'there is no such file'
 }
 
 interface Candidate {

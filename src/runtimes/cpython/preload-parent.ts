@@ -1,6 +1,8 @@
 import { closeSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { constants } from 'node:os'
+import { type Coded, coded, fromElsewhere } from '../../messages/coded.ts'
+import { connectForPassing, type SocketPassing } from '../../transport/node-internals.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
 import { LoadWatch } from '../load-watch.ts'
 import { type Frame, FrameDecoder, type FrameSink } from '../workers/frame-decoder.ts'
@@ -22,7 +24,7 @@ import { readEnded, readForked, readReady, readText } from '../workers/payloads.
 import { WorkerEnd } from '../workers/worker-end.ts'
 import type { WorkerHandle, WorkerListener, WorkerStartOptions } from '../workers/worker-handle.ts'
 import { type PreloadJob, startPayload } from '../workers/worker-options.ts'
-import { Connections } from './connections.ts'
+import { Connections, lendingPath } from './connections.ts'
 import { ForkedWorker } from './forked-worker.ts'
 import { openLedger, type ProcessHandle } from './process-handle.ts'
 import { exitReason, freshPath, type PreloadOptions, spawnPython } from './worker-process.ts'
@@ -140,7 +142,7 @@ export class PreloadParent implements WorkerListener, FrameSink {
           isStack: false,
         },
       giveUp: (text, isStack) => {
-        this.#failure = new ApplicationLoadError(text)
+        this.#failure = new ApplicationLoadError(coded('MONO2021', text))
         this.#setFailed(this.#failure)
         this.#end.force('load_timeout')
         // If there is no stack, Python is made to print it as it ends.
@@ -160,14 +162,18 @@ export class PreloadParent implements WorkerListener, FrameSink {
     const connections = new Connections(sockets, CHANNELS)
     const limit = this.#options.forkTimeout ?? FORK_MS
     const late = setTimeout(() => this.#hangs(limit), limit)
+    let passing: SocketPassing | null = null
     try {
       const path = await connections.listen()
       const forked = new Promise<number>((resolve, reject) => {
         this.#forks.set(number, { resolve, reject })
       })
-      const request = JSON.stringify({ socket: path, ledger: ledgerPath })
-      this.#send(FORK, number, Buffer.from(request))
+      const lending = this.#options.lending === true ? lendingPath(sockets) : null
+      const request = { socket: path, ledger: ledgerPath, ...(lending !== null && { lending }) }
+      this.#send(FORK, number, Buffer.from(JSON.stringify(request)))
       const pid = await forked
+      passing = lending === null ? null : await connectForPassing(lending)
+      if (lending !== null) unlink(lending).catch(() => {})
       const [data, control, stdout, stderr] = await connections.all
       const parts = {
         pid,
@@ -176,6 +182,7 @@ export class PreloadParent implements WorkerListener, FrameSink {
         stdout: stdout!,
         stderr: stderr!,
         ledger,
+        sockets: passing,
       }
       const worker = new ForkedWorker(parts, listener, () => this.#workers.delete(number))
       if (settings.background) worker.handle.unref()
@@ -186,6 +193,7 @@ export class PreloadParent implements WorkerListener, FrameSink {
       return worker.handle
     } catch (error) {
       connections.destroy()
+      passing?.close()
       closeSync(ledger)
       throw error
     } finally {
@@ -220,7 +228,10 @@ export class PreloadParent implements WorkerListener, FrameSink {
     if (this.#ended) return
     this.#log(
       ERROR,
-      `Killing preload parent ${this.pid}: it has not forked a worker for ${limit / 1000} s`,
+      coded(
+        'MONO5004',
+        `Killing preload parent ${this.pid}: it has not forked a worker for ${limit / 1000} s`,
+      ),
     )
     this.#end.force('it did not fork a worker')
     this.#handle?.kill()
@@ -230,8 +241,10 @@ export class PreloadParent implements WorkerListener, FrameSink {
     this.#handle?.sendControl(encodeFrame(type, stream, payload))
   }
 
+  #log(level: typeof DEBUG | typeof INFO, text: string): void
+  #log(level: number, text: Coded): void
   #log(level: number, text: string): void {
-    this.#job.log.log(level, text)
+    this.#job.log.log(level, text as Coded)
   }
 
   // ---------------------------------------------------------------- from its process
@@ -241,7 +254,10 @@ export class PreloadParent implements WorkerListener, FrameSink {
       take()
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      this.#log(ERROR, `Killing the preload parent: it broke the protocol: ${error.message}`)
+      this.#log(
+        ERROR,
+        coded('MONO5005', `Killing the preload parent: it broke the protocol: ${error.message}`),
+      )
       this.#end.force('it broke the protocol')
       this.#handle?.kill()
       this.#handle?.channel.destroy()
@@ -251,12 +267,14 @@ export class PreloadParent implements WorkerListener, FrameSink {
   frame({ type, stream, payload }: Frame): boolean {
     if (stream > 0) this.#aboutFork(type, stream, payload)
     else if (type === READY) this.#ready(readReady(payload).pythonVersion)
-    else if (type === FAIL) this.#failure = new ApplicationLoadError(readText(payload))
+    else if (type === FAIL)
+      this.#failure = new ApplicationLoadError(fromElsewhere(readText(payload)))
     else if (type === STACKS) this.#handle?.stacksReceived(readText(payload))
     else if (type === LOG) {
       const { bytes, start, end } = payload
       if (end === start) throw new FrameError('a LOG without a level')
-      this.#job.log.log(bytes[start]!, bytes.toString('utf8', start + 1, end), this.pid)
+      const text = bytes.toString('utf8', start + 1, end)
+      this.#job.log.log(bytes[start]!, fromElsewhere(text), this.pid)
     } else throw new FrameError(`frame type 0x${type.toString(16)} from a preload parent`)
     return false
   }
@@ -312,8 +330,11 @@ export class PreloadParent implements WorkerListener, FrameSink {
     if (this.#isLoaded && !this.#retired)
       this.#log(
         ERROR,
-        `Preload parent ${pid} ${reason}. Its workers go on; ` +
-          'the next worker waits until another parent has loaded the application',
+        coded(
+          'MONO5004',
+          `Preload parent ${pid} ${reason}. Its workers go on; ` +
+            'the next worker waits until another parent has loaded the application',
+        ),
       )
     for (const worker of this.#workers.values()) worker.orphaned()
     this.#handle?.dispose()

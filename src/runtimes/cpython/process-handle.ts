@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SocketPassing } from '../../transport/node-internals.ts'
 import { rereadSocket } from '../../transport/reading-socket.ts'
 import type { StackReport } from '../load-watch.ts'
 import type { MemoryUse } from '../recycling.ts'
@@ -21,6 +22,8 @@ export interface ProcessParts {
   readonly ledger: number
   /** It shares memory with the process that it was forked from. */
   readonly forked: boolean
+  /** Passes it clients' sockets; absent or null if that is not possible. */
+  readonly sockets?: SocketPassing | null
   /** Sends it a signal. */
   signal(name: NodeJS.Signals): void
 }
@@ -69,6 +72,7 @@ export function ledgerError(error: NodeJS.ErrnoException, path: string): Error {
 export class ProcessHandle implements WorkerHandle {
   readonly pid: number
   readonly channel: Socket
+  readonly sockets: SocketPassing | null
   readonly #listener: WorkerListener
   readonly #parts: ProcessParts
   /** Up to where the ledger's file has been read for dumps. */
@@ -81,6 +85,7 @@ export class ProcessHandle implements WorkerHandle {
     this.#parts = parts
     this.#listener = listener
     this.pid = parts.pid
+    this.sockets = parts.sockets ?? null
     this.channel = this.#readData(parts.data)
     this.channel.on('error', () => {}) // the end of the process says why
     this.channel.on('close', () => listener.dataClosed())
@@ -196,5 +201,6 @@ export class ProcessHandle implements WorkerHandle {
     closeSync(this.#parts.ledger)
     this.channel.destroy()
     this.#parts.control.destroy()
+    this.sockets?.close()
   }
 }

@@ -3,7 +3,7 @@
  * application.
  */
 import { readFileSync, statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { ownFile } from '../../own-files/own-files.ts'
 
 interface Frame {
   readonly file: string
@@ -11,8 +11,6 @@ interface Frame {
   readonly name: string
 }
 
-/** The folder of Monoceros's Python files; a worker, too, has it as a real path. */
-const SERVER = fileURLToPath(new URL('../../../python/', import.meta.url))
 /** How many threads are shown beside the main one. */
 const OTHER_THREADS = 8
 /** Files larger than this are not read to show a line of them, in bytes. */
@@ -72,8 +70,9 @@ function applicationFrames(frames: readonly Frame[]): Frame[] {
   )
 }
 
+/** In the folder of Monoceros's Python files; a worker, too, has it as a real path. */
 function isServer(file: string): boolean {
-  return file.startsWith(SERVER)
+  return file.startsWith(ownFile('python/'))
 }
 
 /** The frames around the function of every thread. */

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, unlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { ownFile } from '../../own-files/own-files.ts'
+import { socketPassing } from '../../transport/node-internals.ts'
 import type { WorkerListener, WorkerStarter } from '../workers/worker-handle.ts'
 import type { Interpreter } from './interpreter.ts'
 import { openLedger, ProcessHandle } from './process-handle.ts'
@@ -14,6 +15,8 @@ export interface ProcessOptions {
   readonly environment: Readonly<Record<string, string>>
   /** A folder for the ledger, which has a name there only for a moment. */
   readonly directory: string
+  /** Whether clients' sockets may be lent to them. Defaults to false. */
+  readonly lending?: boolean
 }
 
 /** The same, for workers that are forked. */
@@ -24,12 +27,11 @@ export interface PreloadOptions extends ProcessOptions {
   readonly forkTimeout?: number
 }
 
-const SCRIPT = fileURLToPath(new URL('../../../python/monoceros-worker', import.meta.url))
-
 /** Workers of a pool in processes of an installed Python. */
 export function workerProcesses(options: ProcessOptions): WorkerStarter {
+  const { lending = false } = options
   return async (listener, { application, chdir, background }) =>
-    await spawnPython(options, [application], { chdir, background, listener })
+    await spawnPython(options, [application], { chdir, background, listener, lending })
 }
 
 /** A name in that folder which nothing else has. */
@@ -44,18 +46,26 @@ export function freshPath(directory: string, name: string): string {
 export async function spawnPython(
   { interpreter, environment, directory }: ProcessOptions,
   args: readonly string[],
-  how: { chdir: string; background: boolean; listener: WorkerListener },
+  how: { chdir: string; background: boolean; listener: WorkerListener; lending?: boolean },
 ): Promise<ProcessHandle> {
-  const { chdir, background, listener } = how
+  const { chdir, background, listener, lending = false } = how
   const ledgerPath = freshPath(directory, 'ledger')
   const ledger = openLedger(ledgerPath)
   unlinkSync(ledgerPath)
   let child: ChildProcess
   try {
-    child = spawn(interpreter.command, [SCRIPT, ...args], {
+    child = spawn(interpreter.command, [ownFile('python/monoceros-worker'), ...args], {
       cwd: chdir,
       env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', ledger],
+      stdio: [
+        'ignore',
+        'pipe',
+        'pipe',
+        'pipe',
+        'pipe',
+        ledger,
+        ...(lending ? ['ipc' as const] : []),
+      ],
     })
   } catch (error) {
     closeSync(ledger)
@@ -85,12 +95,14 @@ export async function spawnPython(
       stderr: stderr!,
       ledger,
       forked: false,
+      sockets: lending ? socketPassing(child) : null,
       signal: (name) => child.kill(name),
     },
     listener,
   )
   if (background) {
     child.unref()
+    child.channel?.unref()
     handle.unref()
   }
   await spawned

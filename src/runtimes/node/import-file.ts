@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { ownFolder } from '../../own-files/own-files.ts'
 import { failureText } from '../../wsgi/failure.ts'
 import { look, propertyOf } from '../../wsgi/stranger.ts'
 
@@ -22,7 +23,9 @@ export async function importFile(path: string, again = false): Promise<Record<st
       const url = pathToFileURL(path)
       // Node runs each URL once; the query makes a new one.
       if (again) url.searchParams.set('read', String(++reads))
-      return (await import(url.href)) as Record<string, unknown>
+      return (await import(
+        /* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ url.href
+      )) as Record<string, unknown>
     } catch (error) {
       const code = propertyOf(error, 'code')
       const cannotStrip =
@@ -53,13 +56,14 @@ export async function importFailureText(error: unknown, path: string): Promise<s
   return (await syntaxErrorText(error, path)) ?? theirs(failureText(error))
 }
 
-const OURS = new URL('../..', import.meta.url).href
-
 /** Removes the frames of this loader from a stack: the mistake is not there. */
 export function theirs(stack: string): string {
+  const ours = pathToFileURL(ownFolder()).href
   const isOurs = (line: string) =>
     /^ +at /.test(line) &&
-    [OURS, '(node:internal/modules/', '/node_modules/jiti/'].some((part) => line.includes(part))
+    [`${ours}/`, '(node:internal/modules/', '/node_modules/jiti/'].some((part) =>
+      line.includes(part),
+    )
   return stack
     .split('\n')
     .filter((line) => !isOurs(line))

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { coded } from '../../messages/coded.ts'
 import { isApplication } from '../../wsgi/application.ts'
 import { failureText } from '../../wsgi/failure.ts'
 import type { WSGIApplication } from '../../wsgi/types.ts'
@@ -21,6 +22,7 @@ const USUAL_NAMES = ['default', 'application', 'app']
  * @param reference `./app.ts:app`; see {@link parseReference}
  * @param directory the folder that a relative path starts from
  * @param waits called before each step with what it waits for, in case it does not end
+ * @param importModule imports its module. Defaults to {@link importFile}
  * @throws ApplicationLoadError: one line if the reference is wrong, the stack if the application's
  * own code throws
  */
@@ -28,16 +30,19 @@ export async function loadApplication(
   reference: string,
   directory: string,
   waits: (what: string) => void = () => {},
+  importModule: (file: string) => Promise<Record<string, unknown>> = importFile,
 ): Promise<WSGIApplication> {
   const parsed = parseReference(reference)
   const file = locate(parsed, directory)
   waits(`the module ${file}, or one that it imports, waits in a top-level await that has not ended`)
   let exported: Record<string, unknown>
   try {
-    exported = await importFile(file)
+    exported = await importModule(file)
   } catch (error) {
     const text = await importFailureText(error, file)
-    throw new ApplicationLoadError(`Cannot load ${reference}: its module raised\n${text}`)
+    throw new ApplicationLoadError(
+      coded('MONO2012', `Cannot load ${reference}: its module raised\n${text}`),
+    )
   }
   // An export may throw when it is read: a getter, a proxy, a variable that has no value yet.
   const looking = <T>(look: () => T): T => {
@@ -46,8 +51,11 @@ export async function loadApplication(
     } catch (error) {
       if (error instanceof ApplicationLoadError) throw error
       throw new ApplicationLoadError(
-        `Cannot load ${reference}: an export of its module raised when it was read\n` +
-          theirs(failureText(error)),
+        coded(
+          'MONO2012',
+          `Cannot load ${reference}: an export of its module raised when it was read\n` +
+            theirs(failureText(error)),
+        ),
       )
     }
   }
@@ -65,7 +73,7 @@ export async function loadApplication(
       return isMethod ? application.bind(owner) : application
     }
     throw new ApplicationLoadError(
-      `${reference} ${notAnApplication(application, parsed.args !== null)}`,
+      coded('MONO2015', `${reference} ${notAnApplication(application, parsed.args !== null)}`),
     )
   })
 }
@@ -78,8 +86,11 @@ function locate({ file }: ApplicationReference, directory: string): string {
       : resolve(directory, file)
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined)
-    throw new ApplicationLoadError(`Cannot load ${file}: there is no file ${path}`)
-  if (!found.isFile()) throw new ApplicationLoadError(`Cannot load ${file}: ${path} is not a file`)
+    throw new ApplicationLoadError(
+      coded('MONO2011', `Cannot load ${file}: there is no file ${path}`),
+    )
+  if (!found.isFile())
+    throw new ApplicationLoadError(coded('MONO2011', `Cannot load ${file}: ${path} is not a file`))
   return path
 }
 
@@ -87,7 +98,9 @@ function pathOfUrl(url: string): string {
   try {
     return fileURLToPath(url)
   } catch (error) {
-    throw new ApplicationLoadError(`Cannot load ${url}: ${(error as Error).message}`)
+    throw new ApplicationLoadError(
+      coded('MONO2012', `Cannot load ${url}: ${(error as Error).message}`),
+    )
   }
 }
 
@@ -103,8 +116,11 @@ function find(
       if (name !== undefined) return { value: from![name], owner: undefined }
     }
     throw new ApplicationLoadError(
-      `${file} has no default export, nor one named application or app${exportsOf(exported)}. ` +
-        `Name the application: ${file}:NAME`,
+      coded(
+        'MONO2013',
+        `${file} has no default export, nor one named application or app${exportsOf(exported)}. ` +
+          `Name the application: ${file}:NAME`,
+      ),
     )
   }
   // A CommonJS module has its exports on the default one.
@@ -115,9 +131,12 @@ function find(
       value === null || value === undefined ? undefined : (value as Record<string, unknown>)[name]
     if (next === undefined) {
       throw new ApplicationLoadError(
-        index === 0
-          ? `${reference}: ${file} exports no ${name}${exportsOf(exported)}`
-          : `${reference}: ${path.slice(0, index).join('.')} has no ${name}`,
+        coded(
+          'MONO2013',
+          index === 0
+            ? `${reference}: ${file} exports no ${name}${exportsOf(exported)}`
+            : `${reference}: ${path.slice(0, index).join('.')} has no ${name}`,
+        ),
       )
     }
     owner = index === 0 ? undefined : value
@@ -155,14 +174,20 @@ async function call(
 ): Promise<unknown> {
   if (typeof factory !== 'function') {
     throw new ApplicationLoadError(
-      `${reference}: ${path.join('.')} is ${describeValue(factory)} and cannot be called`,
+      coded(
+        'MONO2015',
+        `${reference}: ${path.join('.')} is ${describeValue(factory)} and cannot be called`,
+      ),
     )
   }
   try {
     return (await Reflect.apply(factory, owner, args ?? [])) as unknown
   } catch (error) {
     throw new ApplicationLoadError(
-      `Cannot load ${reference}: the factory raised\n${theirs(failureText(error))}`,
+      coded(
+        'MONO2012',
+        `Cannot load ${reference}: the factory raised\n${theirs(failureText(error))}`,
+      ),
     )
   }
 }

@@ -1,16 +1,15 @@
 /** Which files an application in TypeScript or JavaScript has loaded, for `--reload` only. */
 import * as nodeModule from 'node:module'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
+import { ownFolder } from '../../own-files/own-files.ts'
 
 /** Files are collected for this long before they are reported, in milliseconds. */
 const COLLECT_MS = 20
 
 /** How often to look for files that no hook has seen, in milliseconds. */
 const LOOK_MS = 250
-
-/** Monoceros itself. */
-const OURS = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Since Node.js 22.15: hooks in this thread, which see `require` too. */
 interface HooksInThread {
@@ -39,6 +38,8 @@ export function load(url, context, next) {
 export class LoadedFiles {
   readonly #loaded: (files: readonly string[]) => void
   readonly #known = new Set<string>()
+  /** Monoceros itself. */
+  readonly #ours = join(ownFolder(), '/')
   #news: string[] = []
   #timer: NodeJS.Timeout | null = null
 
@@ -69,7 +70,7 @@ export class LoadedFiles {
 
   /** Reports what was loaded until now. */
   report(): void {
-    const { cache } = nodeModule.createRequire(import.meta.url)
+    const { cache } = nodeModule.createRequire(this.#ours)
     for (const path of Object.keys(cache)) this.#add(path)
     this.#tell()
   }
@@ -81,7 +82,7 @@ export class LoadedFiles {
   }
 
   #add(path: string): void {
-    if (this.#known.has(path) || path.startsWith(OURS)) return
+    if (this.#known.has(path) || path.startsWith(this.#ours)) return
     this.#known.add(path)
     this.#news.push(path)
   }

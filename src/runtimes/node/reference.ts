@@ -1,3 +1,4 @@
+import { coded } from '../../messages/coded.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
 
 /** A reference to an application: a file, and which of its exports. */
@@ -25,22 +26,31 @@ export function parseReference(reference: string): ApplicationReference {
   const [, file, expression] = FILE.exec(reference) ?? []
   if (/\.[jt]sx(:|$)/.test(reference)) {
     throw new ApplicationLoadError(
-      `${reference}: JSX has to be compiled first; name the compiled .js file, ` +
-        'or a .ts file without JSX',
+      coded(
+        'MONO2014',
+        `${reference}: JSX has to be compiled first; name the compiled .js file, ` +
+          'or a .ts file without JSX',
+      ),
     )
   }
   if (file === undefined) {
     throw new ApplicationLoadError(
-      `${reference} is not an application in a TypeScript or JavaScript file: ` +
-        'expected FILE or FILE:NAME, such as ./app.ts:app',
+      coded(
+        'MONO2014',
+        `${reference} is not an application in a TypeScript or JavaScript file: ` +
+          'expected FILE or FILE:NAME, such as ./app.ts:app',
+      ),
     )
   }
   if (expression === undefined) return { file, path: [], args: null }
   const [, names, args] = EXPRESSION.exec(expression.trim()) ?? []
   if (names === undefined) {
     throw new ApplicationLoadError(
-      `${reference}: expected a name after the colon, or a call of a factory, ` +
-        `such as app or create("production"), not ${JSON.stringify(expression)}`,
+      coded(
+        'MONO2014',
+        `${reference}: expected a name after the colon, or a call of a factory, ` +
+          `such as app or create("production"), not ${JSON.stringify(expression)}`,
+      ),
     )
   }
   return {
@@ -57,8 +67,11 @@ function parseArguments(reference: string, text: string): unknown[] {
     return JSON.parse(`[${json}]`) as unknown[]
   } catch {
     throw new ApplicationLoadError(
-      `${reference}: the arguments of a factory must be literals, ` +
-        `such as "production", 3, true or {"debug": false}, not ${text}`,
+      coded(
+        'MONO2014',
+        `${reference}: the arguments of a factory must be literals, ` +
+          `such as "production", 3, true or {"debug": false}, not ${text}`,
+      ),
     )
   }
 }

@@ -1,5 +1,5 @@
 import { loadavg } from 'node:os'
-import { loadPyodide, type PyodideAPI } from 'pyodide'
+import type { PyodideAPI } from 'pyodide'
 import { collectStack, takeConsole } from './failure.ts'
 import { HostFiles } from './files/host-files.ts'
 import { isWithin, type Mount } from './files/mounts.ts'
@@ -10,7 +10,7 @@ import { copySparsely } from './image/sparse-copy.ts'
 import { readArchive } from './image/standard-library.ts'
 import type { FileLocks } from './locks/file-locks.ts'
 import { mebibytes } from './memory-limit.ts'
-import { pyodideFolder, pythonFolder } from './package.ts'
+import { importPyodide, pyodideFolder, pythonFolder } from './package.ts'
 import { hostAccounts, hostFacts } from './system/host-facts.ts'
 import { pbkdf2, scrypt } from './system/key-derivation.ts'
 import { LocalTime, type TimeVariables } from './system/local-time.ts'
@@ -99,6 +99,7 @@ export async function startInterpreter(options: InterpreterOptions): Promise<Pyo
     },
   )
   takeConsole(options.stderr)
+  const { loadPyodide } = await importPyodide()
   const { stackTraceLimit } = Error
   const starting = loadPyodide({
     indexURL: `${pyodideFolder}/`,

@@ -88,3 +88,14 @@ it('counts a suspended one that keeps its greenlet', () => {
   requests.headSent(second)
   expect(requests.crowded).toBe(true)
 })
+
+it('lets requests whose answers arrive together begin one after the other', () => {
+  const { lookahead, requests, assignments } = makeRequests(2)
+  expect(requests.movedAt).toBe(1)
+  requests.release(assignments[0]!)
+  // The second one cannot have begun while its thread worked on the first.
+  const before = performance.now()
+  expect(requests.movedAt).toBeGreaterThan(before - 1)
+  requests.moved = 0
+  expect(requests.movedAt).toBe(lookahead.movedAt)
+})

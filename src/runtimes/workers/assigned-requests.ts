@@ -37,6 +37,14 @@ export class AssignedRequests {
     return this.#answering >= this.#crowd
   }
 
+  /**
+   * When one of its threads last was done with something, or the worker began to be busy. Of
+   * several answers that arrive together, the first one took the time of all.
+   */
+  get movedAt(): number {
+    return this.moved > 0 ? performance.now() : this.#lookahead.movedAt
+  }
+
   add(assignment: Assignment, now: number): void {
     this.byStream.add(assignment)
     if (this.load++ === 0) this.#lookahead.begin(now)
@@ -58,13 +66,38 @@ export class AssignedRequests {
   /** The worker may send that many bytes more. */
   grant(assignment: Assignment, bytes: number): void {
     if (assignment.credit === 0) assignment.activeAt = performance.now()
-    if (assignment.suspended) {
-      assignment.suspended = false
-      assignment.turn = assignment.activeAt
-      this.sharing++
-      if (this.load++ === 0) this.#lookahead.begin(assignment.activeAt)
-    }
+    // Without credit alone, it would not be resumed: it waits for a socket.
+    if (assignment.suspended && assignment.offered === 0) this.#resume(assignment)
     assignment.credit += bytes
+  }
+
+  /**
+   * The application is done with the rest of the response, which waits for the client's socket. Its
+   * thread does something else in the meantime.
+   */
+  offer(assignment: Assignment, bytes: number): void {
+    this.moved++
+    assignment.offered = bytes
+    assignment.activeAt = performance.now()
+    if (assignment.suspended || this.#cooperative) return
+    if (assignment.shares) this.sharing--
+    assignment.shares = true
+    assignment.suspended = true
+    this.load--
+  }
+
+  /** It goes on with frames. */
+  resume(assignment: Assignment): void {
+    assignment.offered = 0
+    assignment.activeAt = performance.now()
+    if (assignment.suspended) this.#resume(assignment)
+  }
+
+  #resume(assignment: Assignment): void {
+    assignment.suspended = false
+    assignment.turn = assignment.activeAt
+    this.sharing++
+    if (this.load++ === 0) this.#lookahead.begin(assignment.activeAt)
   }
 
   /** It is out of credit, and its thread does something else until there is more. */

@@ -1,3 +1,4 @@
+import type { LentSocket } from '../../transport/lent-socket.ts'
 import type { Task, TaskHandle } from '../runtime.ts'
 
 /** What an assignment needs of its worker. */
@@ -8,6 +9,8 @@ export interface AssignmentRunner {
   sendBody(assignment: Assignment, chunk: Buffer, end: boolean): void
   abortBody(assignment: Assignment): void
   grant(assignment: Assignment, bytes: number): void
+  lend(assignment: Assignment, lent: LentSocket): boolean
+  decline(assignment: Assignment): void
 }
 
 /** What an assignment needs of the queue in which it waits. */
@@ -46,6 +49,10 @@ export class Assignment implements TaskHandle {
   /** The task's ending was called, or the client is gone: nothing more is called of the task. */
   settled = false
   headSent = false
+  /** Bytes that the worker has offered to send itself; 0 if it has not, or has done so. */
+  offered = 0
+  /** It has the client's socket for that. */
+  lent = false
   /** Bytes of early hints that its worker has sent. */
   informed = 0
   /** Its application ran out of time. */

@@ -11,6 +11,7 @@ import {
   FAIL,
   FILE,
   FILES,
+  FINDINGS,
   FORKED,
   FrameError,
   HEAD,
@@ -19,8 +20,10 @@ import {
   LAST,
   LOG,
   MAX_PAYLOAD,
+  OFFER,
   READY,
   RETURNED,
+  SENT,
   STACKS,
   SUSPENDED,
   VIOLATION,
@@ -208,6 +211,9 @@ describe('decoding frames', () => {
       FILES,
       INTERRUPTED,
       INFORM,
+      OFFER,
+      SENT,
+      FINDINGS,
     ]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])

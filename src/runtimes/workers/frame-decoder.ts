@@ -8,6 +8,7 @@ import {
   FAIL,
   FILE,
   FILES,
+  FINDINGS,
   FORKED,
   FrameError,
   HEAD,
@@ -17,9 +18,11 @@ import {
   LAST,
   LOG,
   MAX_PAYLOAD,
+  OFFER,
   READY,
   RETURNED,
   readU32,
+  SENT,
   STACKS,
   SUSPENDED,
   VIOLATION,
@@ -49,7 +52,7 @@ export interface FrameSink {
 const FLAGS = new Int16Array(256).fill(-1)
 const WITHOUT_FLAGS = [
   ...[READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION],
-  ...[FORKED, ENDED, FILES, INTERRUPTED, INFORM],
+  ...[FORKED, ENDED, FILES, INTERRUPTED, INFORM, OFFER, SENT, FINDINGS],
 ]
 for (const type of WITHOUT_FLAGS) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST

@@ -1,9 +1,10 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { within } from '../../../tests/support/wait-for.ts'
+import { waitFor, within } from '../../../tests/support/wait-for.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { BODY, HEADER_SIZE, REQUEST, readU32, START, WINDOW } from './frames.ts'
 
@@ -149,5 +150,33 @@ describe('writing frames', () => {
     await new Promise((resolve) => setImmediate(resolve))
     writer.write(BODY, 1, 0, [Buffer.alloc(100_000)])
     await new Promise((resolve) => setImmediate(resolve))
+  })
+
+  it('says while a large piece is needed, because nobody has read it yet', async () => {
+    const [near, far] = await pair()
+    if (near.connecting) await once(near, 'connect')
+    const writer = new FrameWriter(near)
+    let uses = 0
+    let used = 0
+    const owner = {
+      memoryInUse: () => {
+        uses++
+        used++
+      },
+      memoryUnused: () => void uses--,
+    }
+    const begun = (rest: Buffer[]) => writer.end(writer.begin(REQUEST, 1, 0).at, 0, rest, owner)
+    begun([Buffer.alloc(16 * 1024), Buffer.alloc(1000)])
+    expect(used).toBe(0) // copied
+    begun([Buffer.alloc(8 * 1024 * 1024), Buffer.alloc(17_000)])
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(uses).toBeGreaterThan(0)
+    await read(far, 2)
+    await waitFor('all to be written', () => uses === 0)
+    expect(used).toBe(2)
+    begun([Buffer.alloc(17_000)])
+    near.destroy()
+    await waitFor('the end of the channel', () => uses === 0)
+    expect(used).toBe(3)
   })
 })

@@ -1,3 +1,4 @@
+import type { MemoryOwner } from '../runtime.ts'
 import { type FrameHeader, HEADER_SIZE, writeHeader, writeU32 } from './frames.ts'
 
 /** What a {@link FrameWriter} writes to: a socket or a message port. */
@@ -5,7 +6,8 @@ export interface FrameChannel {
   readonly destroyed: boolean
   /** Bytes that it was given and still needs; at 0 their memory may be used again. */
   readonly writableLength: number
-  write(bytes: Buffer): unknown
+  /** @param done called when the memory is not needed any more, also after an error */
+  write(bytes: Buffer, done?: () => void): unknown
   destroy(): unknown
 }
 
@@ -59,8 +61,14 @@ export class FrameWriter {
    *
    * @param end where the caller's part of the payload ends
    * @param rest the rest of the payload
+   * @param owner is told while the memory of `rest` is needed; null if nobody will write to it
    */
-  end(end: number, flags = 0, rest: readonly Buffer[] = NO_PIECES): void {
+  end(
+    end: number,
+    flags = 0,
+    rest: readonly Buffer[] = NO_PIECES,
+    owner: MemoryOwner | null = null,
+  ): void {
     const at = this.#frameAt
     let length = end - at - HEADER_SIZE
     for (let i = 0; i < rest.length; i++) length += rest[i].length
@@ -68,7 +76,7 @@ export class FrameWriter {
     this.#header.flags = flags
     writeHeader(this.#batch, at, this.#header)
     this.#length = end
-    for (let i = 0; i < rest.length; i++) this.#append(rest[i])
+    for (let i = 0; i < rest.length; i++) this.#append(rest[i], owner)
     if (!this.#scheduled) {
       this.#scheduled = true
       setImmediate(this.#onImmediate)
@@ -76,7 +84,7 @@ export class FrameWriter {
   }
 
   /** Writes a frame whose payload exists already. */
-  write(type: number, stream: number, flags = 0, payload = NO_PIECES): void {
+  write(type: number, stream: number, flags = 0, payload: readonly Buffer[] = NO_PIECES): void {
     const { at } = this.begin(type, stream, 0)
     this.end(at, flags, payload)
   }
@@ -97,15 +105,20 @@ export class FrameWriter {
       this.#batch = Buffer.allocUnsafeSlow(BATCH)
   }
 
-  #append(piece: Buffer): void {
+  #append(piece: Buffer, owner: MemoryOwner | null): void {
     const length = piece.length
     if (length <= COPIED) {
       if (this.#length + length > this.#batch.length) this.flush()
       this.#length += piece.copy(this.#batch, this.#length)
-    } else {
-      this.flush()
-      this.#channel.write(piece)
+      return
     }
+    this.flush()
+    if (owner === null) {
+      this.#channel.write(piece)
+      return
+    }
+    owner.memoryInUse()
+    this.#channel.write(piece, () => owner.memoryUnused())
   }
 
   readonly #onImmediate = () => {

@@ -4,7 +4,7 @@
  */
 
 /** The version of the protocol, which READY carries. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 export const HEADER_SIZE = 12
 export const MAX_PAYLOAD = 16 * 1024 * 1024
@@ -21,6 +21,9 @@ export const GET_STACKS = 0x08
 export const PRINT_STACKS = 0x09
 export const FORK = 0x0a
 export const INTERRUPT = 0x0b
+export const LEND = 0x0c
+export const DECLINE = 0x0d
+export const INSPECT = 0x0e
 
 // Worker → acceptor
 export const READY = 0x81
@@ -40,6 +43,9 @@ export const ENDED = 0x8e
 export const FILES = 0x8f
 export const INTERRUPTED = 0x90
 export const INFORM = 0x91
+export const OFFER = 0x92
+export const SENT = 0x93
+export const FINDINGS = 0x94
 
 // Flags
 /** REQUEST: the payload has the path of a file that holds the body. */

@@ -33,7 +33,7 @@ it('streams are numbers of four bytes, in order', () => {
 })
 
 describe('READY', () => {
-  const ready = { protocol: 3, pid: 5, python: '3.14.2', implementation: 'CPython' }
+  const ready = { protocol: 4, pid: 5, python: '3.14.2', implementation: 'CPython' }
 
   it('has what the log needs', () => {
     expect(readReady(payload({ ...ready, files: ['/a.py', 3] }))).toEqual({
@@ -46,7 +46,7 @@ describe('READY', () => {
     expect(readReady(payload({ ...ready, greenlets: true })).greenlets).toBe(true)
   })
 
-  it.each([{ ...ready, protocol: 1 }, { ...ready, pid: '5' }, { protocol: 3 }, 5, null, []])(
+  it.each([{ ...ready, protocol: 1 }, { ...ready, pid: '5' }, { protocol: 4 }, 5, null, []])(
     'is not %j',
     (value) => {
       expect(() => readReady(payload(value))).toThrow(FrameError)

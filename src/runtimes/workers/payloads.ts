@@ -25,6 +25,14 @@ export function readNumber(payload: Span, frame: string): number {
   return readU32(payload.bytes, payload.start)
 }
 
+/** Both in bytes. @throws FrameError */
+export function readOffer(payload: Span): { bytes: number; held: number } {
+  if (payload.length !== 8) throw new FrameError('an OFFER that is not eight bytes')
+  const bytes = readU32(payload.bytes, payload.start)
+  if (bytes === 0) throw new FrameError('an OFFER of nothing')
+  return { bytes, held: readU32(payload.bytes, payload.start + 4) }
+}
+
 /** @throws FrameError if the payload is not a list of streams */
 export function readStreams({ bytes, start, end }: Span): number[] {
   if ((end - start) % 4 !== 0) throw new FrameError('a RETURNED that is not a list of streams')
@@ -82,6 +90,11 @@ export function readViolation(payload: Span): { rule: string; text: string } {
   if (typeof rule !== 'string' || typeof text !== 'string')
     throw new FrameError('a VIOLATION without rule or text')
   return { rule, text }
+}
+
+/** What a worker answers to INSPECT. @throws FrameError */
+export function readFindings(payload: Span): Record<string, unknown> {
+  return readObject(payload)
 }
 
 /** @throws FrameError */

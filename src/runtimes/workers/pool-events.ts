@@ -1,4 +1,8 @@
-import { type WorkerEndCause, WorkerEvents } from '../../observe/worker-events.ts'
+import {
+  type RecycleCause,
+  type WorkerEndCause,
+  WorkerEvents,
+} from '../../observe/worker-events.ts'
 import type { Worker } from './worker.ts'
 
 /** Publishes what happens to the workers of a pool, to those who listen. */
@@ -49,10 +53,10 @@ export class PoolEvents {
   }
 
   /** `fresh` serves in place of the worker, which is about to leave. */
-  recycled(worker: Worker, fresh: Worker, reason: string): void {
+  recycled(worker: Worker, fresh: Worker, cause: RecycleCause, reason: string): void {
     const { workerRecycled } = this.#events
     if (!workerRecycled.hasListeners) return
-    workerRecycled.publish({ pid: worker.pid, replacement: fresh.pid, reason })
+    workerRecycled.publish({ pid: worker.pid, replacement: fresh.pid, cause, reason })
   }
 
   /** Workers have loaded these files. */

@@ -25,7 +25,7 @@ import json, os, struct, sys, time
 def frame(kind, stream, payload=b"", flags=0):
     os.write(3, struct.pack("<IBBHI", len(payload), kind, flags, 0, stream) + payload)
 def ready(**more):
-    frame(0x81, 0, json.dumps({"protocol": 3, "pid": os.getpid(), "python": "3", "implementation": "x", **more}).encode())
+    frame(0x81, 0, json.dumps({"protocol": 4, "pid": os.getpid(), "python": "3", "implementation": "x", **more}).encode())
 ${after}
 time.sleep(60)
 `,
@@ -38,7 +38,7 @@ time.sleep(60)
     ['another protocol', 'ready(protocol=2)'],
     ['no READY at all', 'frame(0x81, 0, b"null")'],
     ['READY that is not JSON', 'frame(0x81, 0, b"{")'],
-    ['READY without a version', 'frame(0x81, 0, b\'{"protocol": 3}\')'],
+    ['READY without a version', 'frame(0x81, 0, b\'{"protocol": 4}\')'],
     ['an answer to nothing', 'frame(0x85, 1, b"", 1)'],
     ['an unknown frame', 'frame(0x42, 0)'],
     ['its end', 'sys.exit(0)'],
@@ -51,11 +51,11 @@ time.sleep(60)
   it('says when and why it ended', async () => {
     const silent = makePool({ workers: 1, python: impostor('sys.exit(7)') })
     await expect(silent.pool.start()).rejects.toThrow(
-      /^A worker exited with status 7 before it was ready to serve$/,
+      /^A worker exited with status 7 before it was ready to serve \[MONO5006\]$/,
     )
     const confused = makePool({ workers: 1, python: impostor('frame(0x42, 0)') })
     await expect(confused.pool.start()).rejects.toThrow(
-      /^A worker killed by SIGKILL before it was ready to serve: it broke the protocol$/,
+      /^A worker killed by SIGKILL before it was ready to serve: it broke the protocol \[MONO5006\]$/,
     )
   })
 
@@ -89,7 +89,7 @@ time.sleep(60)
     const probe = submit('/1')
     await over([probe])
     expect(probe.outcome).toMatch(/^502/)
-    expect(logged.some((line) => line.includes('broke the protocol'))).toBe(true)
+    expect(logged.some((line) => /broke the protocol: .* \[MONO5005\]$/.test(line))).toBe(true)
   })
 
   it('a command that is not there is one clear error', async () => {
@@ -97,6 +97,8 @@ time.sleep(60)
       workers: 2,
       python: { ...interpreter, command: join(directory, 'missing') },
     })
-    await expect(pool.start()).rejects.toThrow(/^A worker could not be started: .*ENOENT$/)
+    await expect(pool.start()).rejects.toThrow(
+      /^A worker could not be started: .*ENOENT \[MONO5006\]$/,
+    )
   })
 })

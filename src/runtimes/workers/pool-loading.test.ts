@@ -67,7 +67,9 @@ describe('an application that never comes to be loaded', () => {
     process.kill(pids[0]!, 'SIGKILL')
     await waitFor('a try that is given up', () =>
       logged.some((line) =>
-        /could not start; trying again\n.*load_timeout.*wait_in_a_named_place/s.test(line),
+        /could not start; trying again \[MONO5003\]\n.*load_timeout.*wait_in_a_named_place/s.test(
+          line,
+        ),
       ),
     )
     writeFileSync(join(directory, 'tried.py'), APPLICATION)

@@ -94,7 +94,7 @@ describe('a worker whose process takes time to start', () => {
     starts[1]!.fail('no memory')
     await soon()
     expect(started.error).toBeInstanceOf(WorkerStartError)
-    expect(started.error!.message).toBe('A worker could not be started: no memory')
+    expect(started.error!.message).toBe('A worker could not be started: no memory [MONO5006]')
     // The other one is not needed any more, whenever it comes.
     expect(starts[0]!.settings.signal.aborted).toBe(true)
     const late = starts[0]!.succeed()
@@ -152,7 +152,7 @@ describe('a worker whose process takes time to start', () => {
     await vi.advanceTimersByTimeAsync(11_000)
     expect(logged).toEqual([
       '30 A new worker is still loading shop:app after 10 s (it is abandoned after 60 s, ' +
-        'load_timeout). Its process has not been started yet.',
+        'load_timeout). Its process has not been started yet. [MONO2021]',
     ])
     await vi.advanceTimersByTimeAsync(50_000)
     expect(started.error).toBeInstanceOf(ApplicationLoadError)
@@ -212,7 +212,7 @@ describe('a worker whose process takes time to start', () => {
     const reloaded = follow(pool.reload())
     starts[1]!.fail('no memory')
     await soon()
-    expect(reloaded.error!.message).toBe('A worker could not be started: no memory')
+    expect(reloaded.error!.message).toBe('A worker could not be started: no memory [MONO5006]')
     expect(handle.types).toEqual([START])
     pool.kill()
   })

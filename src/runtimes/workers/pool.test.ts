@@ -91,7 +91,7 @@ describe('a pool of workers', () => {
     expect(new Set(lines('begun')).size).toBe(lines('begun').length)
     expect(
       logged.some((line) =>
-        /^40 Worker \d+ killed by SIGKILL \(perhaps out of memory\)$/.test(line),
+        /^40 Worker \d+ killed by SIGKILL \(perhaps out of memory\) \[MONO5001\]$/.test(line),
       ),
     ).toBe(true)
   })
@@ -309,7 +309,9 @@ describe('a pool of workers', () => {
     await pool.stop(200)
     expect(running.outcome).toMatch(/^502/)
     expect(pids.some(alive)).toBe(false)
-    expect(logged.some((line) => line.includes('did not exit in time'))).toBe(true)
+    expect(
+      logged.some((line) => line.includes('did not exit in time; killing it [MONO5002]')),
+    ).toBe(true)
   })
 
   it('does not wait for processes that the application left behind', async () => {

@@ -1,4 +1,6 @@
-import type { WorkerEvents } from '../../observe/worker-events.ts'
+import { type Coded, coded } from '../../messages/coded.ts'
+import type { AcceptorState, ControlRequest, SlowRequest } from '../../observe/server-state.ts'
+import type { RecycleCause, WorkerEvents } from '../../observe/worker-events.ts'
 import type { RecyclingSettings } from '../recycling.ts'
 import type { Runtime, Task, TaskHandle } from '../runtime.ts'
 import type { Assignment } from './assignment.ts'
@@ -7,12 +9,14 @@ import { DEBUG, ERROR, INFO, WARNING } from './log-levels.ts'
 import type { ReadyPayload } from './payloads.ts'
 import { PoolEvents } from './pool-events.ts'
 import type { PoolLog } from './pool-log.ts'
+import { queuedRequest, requestsOf, workerState } from './pool-state.ts'
 import { RecyclingWatch } from './recycling-watch.ts'
 import { RequestTimeouts } from './request-timeouts.ts'
 import { Scheduler } from './scheduler.ts'
 import { ViolationLog } from './violation-log.ts'
 import { Worker, type WorkerOwner, type WorkerState } from './worker.ts'
 import type { WorkerSource } from './worker-handle.ts'
+import type { InspectionQuestion, WorkerFindings } from './worker-inspections.ts'
 import type { WorkerOptions } from './worker-options.ts'
 import { WorkerStartError } from './worker-start-error.ts'
 import { WorkerStarts } from './worker-starts.ts'
@@ -23,6 +27,8 @@ export interface PoolOptions {
   readonly workers: number
   /** How long an application may produce nothing of the response that it is working on. */
   readonly timeout: number
+  /** After which time the stack of a request is logged while it runs; by default never. */
+  readonly slowRequest?: number
   /** How long a worker may take to start and to load the application. */
   readonly loadTimeout: number
   readonly gracefulTimeout: number
@@ -49,6 +55,27 @@ export interface WorkerReport {
   readonly pid: number
   readonly state: Exclude<WorkerState, 'gone'>
   readonly requests: number
+}
+
+/** What a pool tells of itself. */
+export interface PoolState
+  extends Pick<AcceptorState, 'waiting' | 'waitingLimit' | 'longestWait' | 'workers'> {
+  /** The newest ones, oldest first. */
+  readonly slowRequests: readonly SlowRequest[]
+}
+
+/** The requests of a pool at one moment. */
+export interface PoolLoad {
+  /** How many wait in the acceptor. */
+  readonly waiting: number
+  /** How many a worker has in addition to those that it runs. */
+  readonly ahead: number
+  /** How many wait for their clients without a thread. */
+  readonly putAside: number
+  /** How often workers were asked to give back what they had not begun, so far. */
+  readonly recalls: number
+  /** How many requests they have given back, so far. */
+  readonly givenBack: number
 }
 
 /**
@@ -89,6 +116,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
   /** Starts them, if the application is loaded once for all of them. */
   #source: WorkerSource | null
   #target: number
+  /** Requests that workers have given back before they began them. */
+  #givenBack = 0
   /** Workers are about to be started. */
   #filling: NodeJS.Timeout | null = null
   #stopping = false
@@ -108,7 +137,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
       ...{ application, loadTimeout, preloads, background, log, events },
     })
     const condemned = () => this.#fill()
-    const limits = { timeout, gracefulTimeout, threads, log, condemned }
+    const { slowRequest = 0 } = options
+    const limits = { timeout, slowRequest, gracefulTimeout, threads, log, condemned }
     this.#timeouts = new RequestTimeouts(limits, this.#workers)
     const { backlogLimit, memory } = options
     const bounds = {
@@ -128,7 +158,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
       workers: this.#workers,
       log,
       background: worker.background === true,
-      recycle: (old, why) => this.#recycleAlone(old, why),
+      recycle: (...given) => this.#recycleAlone(...given),
     })
   }
 
@@ -173,18 +203,20 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#scheduler.dispatch()
   }
 
-  loadFailed(worker: Worker, text: string): void {
+  loadFailed(worker: Worker, text: Coded): void {
     this.#starts.loadFailed(worker, text)
   }
 
   progressed(worker: Worker): void {
     this.#events.loadChanged(worker)
-    if (worker.taken >= worker.retireAfter) this.#recycleAlone(worker, 'has answered max_requests')
+    if (worker.taken >= worker.retireAfter)
+      this.#recycleAlone(worker, 'max-requests', 'has answered max_requests')
     if (worker.state === 'condemned') this.#timeouts.abortWhenAlone(worker)
     this.#scheduler.dispatch()
   }
 
   returned(worker: Worker, assignments: Assignment[]): void {
+    this.#givenBack += assignments.length
     this.#scheduler.putBack(assignments)
     this.#events.loadChanged(worker)
     this.#log(DEBUG, `Worker ${worker.pid} gave back ${assignments.length} requests`)
@@ -199,7 +231,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
     if (!this.#starts.exited(worker, reason)) {
       const hint = reason === 'killed by SIGKILL' ? ' (perhaps out of memory)' : ''
       const text = `Worker ${worker.pid} ${reason}`
-      this.#log(worker.expected ? DEBUG : ERROR, worker.expected ? text : text + hint)
+      if (worker.expected) this.#log(DEBUG, text)
+      else this.#log(ERROR, coded('MONO5001', text + hint))
       if (!worker.expected) this.#backOff.ended(performance.now() - worker.readyAt)
     }
     if (this.#workers.size === 0) this.#onEmpty?.()
@@ -209,18 +242,19 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   exhausted(worker: Worker, why: string): void {
     if (performance.now() - worker.readyAt < EXHAUSTED_YOUNG_MS) return
-    this.#recycle(worker, why)
+    this.#recycle(worker, 'exhausted', why)
   }
 
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void {
     this.#options.log.output(worker.pid, stream, chunk)
   }
 
-  log(worker: Worker, level: number, text: string): void {
+  log(worker: Worker, level: number, text: Coded, stream = 0): void {
+    if (stream !== 0) this.#timeouts.logged(worker.pid, stream, text)
     this.#options.log.log(level, text, worker.pid)
   }
 
-  violation(worker: Worker, rule: string, text: string): void {
+  violation(worker: Worker, rule: string, text: Coded): void {
     if (this.#violations.isNew(rule)) this.log(worker, WARNING, text)
   }
 
@@ -228,8 +262,10 @@ export class WorkerPool implements Runtime, WorkerOwner {
     this.#events.filesLoaded(files)
   }
 
+  #log(level: typeof DEBUG | typeof INFO, text: string): void
+  #log(level: number, text: Coded): void
   #log(level: number, text: string): void {
-    this.#options.log.log(level, text)
+    this.#options.log.log(level, text as Coded)
   }
 
   // ---------------------------------------------------------------- how many there are
@@ -286,7 +322,10 @@ export class WorkerPool implements Runtime, WorkerOwner {
       (error: Error) => {
         if (this.#stopping || isExpected(error)) return
         this.#backOff.failed()
-        this.#log(ERROR, `A new worker could not start; trying again\n${error.message}`)
+        this.#log(
+          ERROR,
+          coded('MONO5003', `A new worker could not start; trying again\n${error.message}`),
+        )
         this.#fill()
       },
     )
@@ -296,7 +335,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
    * Starts a new worker; then the old one leaves, if it still serves.
    * @param why for the log, about the old one: `has answered max_requests`
    */
-  #recycle(worker: Worker, why: string): void {
+  #recycle(worker: Worker, cause: RecycleCause, why: string): void {
     if (worker.state !== 'serving' || worker.recycling) return
     worker.recycling = true
     this.#successions++
@@ -309,7 +348,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
     succession.then(
       (fresh) => {
         this.#log(INFO, `Worker ${fresh.pid} replaces worker ${pid}, which ${why}`)
-        this.#events.recycled(worker, fresh, why)
+        this.#events.recycled(worker, fresh, cause, why)
         this.#retire(worker)
         // A reload or fewer workers may have made it superfluous.
         if (this.#stopping || this.#count() > this.#target) this.#retire(fresh)
@@ -317,7 +356,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
       (error: Error) => {
         if (this.#stopping || isExpected(error)) return
         const text = `Worker ${pid} ${why} and stays: its replacement could not start`
-        this.#log(ERROR, `${text}\n${error.message}`)
+        this.#log(ERROR, coded('MONO5003', `${text}\n${error.message}`))
         const again = () => {
           worker.recycling = false
         }
@@ -327,8 +366,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
   }
 
   /** The same, unless another worker is being replaced: never all of them at the same time. */
-  #recycleAlone(worker: Worker, why: string): void {
-    if (this.#successions === 0) this.#recycle(worker, why)
+  #recycleAlone(worker: Worker, cause: RecycleCause, why: string): void {
+    if (this.#successions === 0) this.#recycle(worker, cause, why)
   }
 
   /** Lets a worker finish what it has, within `graceful_timeout`. */
@@ -398,6 +437,78 @@ export class WorkerPool implements Runtime, WorkerOwner {
     )
   }
 
+  /** What its requests do at this moment, for metrics. */
+  load(): PoolLoad {
+    const { threads } = this.#options.worker
+    let ahead = 0
+    let putAside = 0
+    for (const worker of this.#workers) {
+      ahead += Math.max(0, worker.load - threads)
+      for (const { suspended } of worker.assignments) if (suspended) putAside++
+    }
+    const { waiting, recalls } = this.#scheduler
+    return { waiting, ahead, putAside, recalls, givenBack: this.#givenBack }
+  }
+
+  /**
+   * Asks its workers for a profile or the like; those that do not serve are left out.
+   *
+   * @param pid only that worker, if it is not null
+   * @param early ends it before its time
+   */
+  async inspect(
+    question: InspectionQuestion,
+    pid: number | null,
+    early: AbortSignal,
+  ): Promise<WorkerFindings[]> {
+    const asked = [...this.#workers].filter(
+      (worker) => worker.state === 'serving' && (pid === null || worker.pid === pid),
+    )
+    return await Promise.all(
+      asked.map(async (worker) => {
+        const { pid } = worker // later it may be gone
+        return { pid, findings: await worker.inspect(question, early) }
+      }),
+    )
+  }
+
+  /** What waits for its workers, and what each of them is doing. */
+  state(): PoolState {
+    const now = performance.now()
+    const [oldest] = this.#scheduler.queued()
+    return {
+      waiting: this.waiting,
+      waitingLimit: this.#options.backlogLimit,
+      longestWait: oldest === undefined ? 0 : Math.max(0, now - oldest.queuedAt) / 1000,
+      workers: [...this.#workers].flatMap((worker) => workerState(worker, now) ?? []),
+      slowRequests: this.#timeouts.slowRequests,
+    }
+  }
+
+  /** All requests: those that workers have, and those that wait for one. */
+  requests(): ControlRequest[] {
+    const now = performance.now()
+    return [
+      ...[...this.#workers].flatMap((worker) => requestsOf(worker, now)),
+      ...Array.from(this.#scheduler.queued(), (assignment) => queuedRequest(assignment, now)),
+    ]
+  }
+
+  /**
+   * Replaces one worker: the new one first. It is ended at once if it does not serve yet.
+   *
+   * @param why for the log, about the old one: `was restarted by ctl`
+   * @returns false if there is none with this pid, or it is leaving already
+   */
+  restart(pid: number, why: string): boolean {
+    const worker = [...this.#workers].find((one) => one.pid === pid)
+    if (worker === undefined || pid === 0) return false
+    if (worker.isStarting) worker.kill(why)
+    else if (worker.state !== 'serving') return false
+    else this.#recycle(worker, 'told', why)
+    return true
+  }
+
   /** Changes the number of workers. */
   scale(workers: number): void {
     this.#target = workers
@@ -425,7 +536,8 @@ export class WorkerPool implements Runtime, WorkerOwner {
    * other workers now.
    */
   #refresh(worker: Worker): void {
-    if (this.#worker.multiprocess && !worker.multiprocess) this.#recycle(worker, 'was the only one')
+    if (this.#worker.multiprocess && !worker.multiprocess)
+      this.#recycle(worker, 'told', 'was the only one')
   }
 
   // ---------------------------------------------------------------- the end
@@ -466,7 +578,7 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   #killLate(): void {
     for (const worker of this.#workers) {
-      this.#log(WARNING, `Worker ${worker.pid} did not exit in time; killing it`)
+      this.#log(WARNING, coded('MONO5002', `Worker ${worker.pid} did not exit in time; killing it`))
       worker.kill('the time to stop was over')
     }
   }
@@ -495,7 +607,7 @@ function started(worker: WorkerOptions, source: WorkerSource | null): WorkerOpti
 }
 
 function notNeeded(): WorkerStartError {
-  return new WorkerStartError('it was not needed any more', true)
+  return new WorkerStartError(coded('MONO5203', 'it was not needed any more'), true)
 }
 
 function isExpected(error: Error): boolean {

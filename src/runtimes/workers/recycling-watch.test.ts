@@ -5,6 +5,7 @@ import {
   TestTask,
   workerOptions,
 } from '../../../tests/support/test-worker.ts'
+import { WorkerEvents } from '../../observe/worker-events.ts'
 import { STOP } from './frames.ts'
 import { type PoolOptions, WorkerPool } from './pool.ts'
 
@@ -111,11 +112,33 @@ describe('a worker that uses more than max_worker_memory', () => {
     expect(logged.filter((line) => line.includes('uses'))).toEqual([])
     await seconds(20)
     expect(starts.length).toBe(2)
-    expect(logged.filter((line) => line.includes('before its first request')).length).toBe(1)
+    expect(
+      logged.filter((line) => /before its first request.* \[MONO5008\]$/.test(line)).length,
+    ).toBe(1)
     await serveOne(pool, handles)
     await seconds(2)
     expect(starts.length).toBe(3)
   })
+})
+
+it('a replaced worker has an event with its cause', async () => {
+  const events = new WorkerEvents((_topic, error) => {
+    throw error
+  })
+  const causes: string[] = []
+  events.workerRecycled.subscribe(({ cause }) => causes.push(cause))
+  const recycling = { ...never, maxWorkerMemory: 100 * MIB, maxWorkerLifetime: 60 }
+  const { pool, handles, serveNext } = await makePool({ events, recycling, maxRequests: 3 })
+  await serveOne(pool, handles)
+  await seconds(10)
+  handles[0]!.memory = 120 * MIB
+  await seconds(2)
+  await serveNext()
+  await seconds(52)
+  await serveNext()
+  pool.restart([...handles].at(-1)!.pid, 'was restarted by ctl')
+  await serveNext()
+  expect(causes).toEqual(['max-memory', 'max-lifetime', 'told'])
 })
 
 it('a pool that has ended looks no more', async () => {

@@ -1,3 +1,5 @@
+import { coded } from '../../messages/coded.ts'
+import type { RecycleCause } from '../../observe/worker-events.ts'
 import { nextLook, RecyclingLimits, type RecyclingSettings, watchesWorkers } from '../recycling.ts'
 import { WARNING } from './log-levels.ts'
 import type { PoolLog } from './pool-log.ts'
@@ -9,7 +11,7 @@ export interface WatchedPool {
   readonly log: PoolLog
   readonly background: boolean
   /** Replaces the worker, unless another one is being replaced; `why` as in `Pool.#recycle`. */
-  recycle(worker: Worker, why: string): void
+  recycle(worker: Worker, cause: RecycleCause, why: string): void
 }
 
 /**
@@ -49,9 +51,11 @@ export class RecyclingWatch {
     // The oldest first.
     const serving = [...this.#pool.workers].filter(({ state }) => state === 'serving')
     for (const worker of serving) {
-      const why = this.#tooOld(worker) ?? (await this.#tooLarge(worker))
+      const old = this.#tooOld(worker)
+      const large = old === null ? await this.#tooLarge(worker) : null
       if (this.#stopped) return
-      if (why !== null) this.#pool.recycle(worker, why)
+      if (old !== null) this.#pool.recycle(worker, 'max-lifetime', old)
+      else if (large !== null) this.#pool.recycle(worker, 'max-memory', large)
     }
     this.#lookLater(performance.now() - begun)
   }
@@ -76,7 +80,7 @@ export class RecyclingWatch {
     if (!this.#warned) {
       this.#warned = true
       const text = `Worker ${worker.pid} ${why} before its first request. It stays until it has one`
-      this.#pool.log.log(WARNING, text)
+      this.#pool.log.log(WARNING, coded('MONO5008', text))
     }
     return null
   }

@@ -40,7 +40,7 @@ async function makeTimeouts(threads = 1, workerClass: 'sync' | 'gevent' = 'sync'
   const logged: string[] = []
   const condemned = vi.fn()
   const log = { log: (level: number, text: string) => void logged.push(`${level} ${text}`) }
-  const limits = { timeout: 2, gracefulTimeout: 5, threads, condemned }
+  const limits = { timeout: 2, slowRequest: 0, gracefulTimeout: 5, threads, condemned }
   const timeouts = new RequestTimeouts(
     { ...limits, log: { ...log, output: nothing } },
     new Set([worker]),
@@ -81,7 +81,9 @@ it('interrupts what takes too long, and the worker goes on', async () => {
   pass(200)
   expect(task.calls).toEqual(['504 the application sent nothing for 2 s (timeout)'])
   expect(handle.interrupted).toBe(1)
-  expect(logged).toEqual(['40 Interrupting worker 7: a request ran longer than 2 s (timeout)'])
+  expect(logged).toEqual([
+    '40 Interrupting worker 7: a request ran longer than 2 s (timeout) [MONO4011]',
+  ])
   handle.answers(1)
   pass(5000)
   expect([handle.calls, worker.state]).toEqual([[], 'serving'])
@@ -104,7 +106,9 @@ it('kills a worker that cannot be interrupted', async () => {
   handle.lastBegun = 1
   pass(2100)
   expect(handle.calls).toEqual(['abort'])
-  expect(logged).toEqual(['40 Killing worker 7: a request ran longer than 2 s (timeout)'])
+  expect(logged).toEqual([
+    '40 Killing worker 7: a request ran longer than 2 s (timeout) [MONO4011]',
+  ])
 })
 
 it.each(['sync', 'gevent'] as const)(
@@ -122,7 +126,7 @@ it.each(['sync', 'gevent'] as const)(
     expect(condemned).toHaveBeenCalledOnce()
     expect(logged).toEqual([
       '40 Killing worker 7: it has not begun a request that it has had ' +
-        'for longer than 2 s (timeout)',
+        'for longer than 2 s (timeout) [MONO4011]',
     ])
     vi.advanceTimersByTime(200)
     expect(handle.calls).toEqual(['abort'])
@@ -174,7 +178,14 @@ it('lets the other threads finish first, within the graceful timeout', async () 
 it('is off with a timeout of 0', async () => {
   const { worker, queue } = await makeTimeouts()
   const log = { log: nothing, output: nothing }
-  const off = { timeout: 0, gracefulTimeout: 5, threads: 1, condemned: nothing, log }
+  const off = {
+    timeout: 0,
+    slowRequest: 0,
+    gracefulTimeout: 5,
+    threads: 1,
+    condemned: nothing,
+    log,
+  }
   const timeouts = new RequestTimeouts(off, new Set([worker]))
   const { task, assignment } = testAssignment()
   queue.push(assignment)

@@ -1,6 +1,9 @@
+import { coded } from '../../messages/coded.ts'
+import type { SlowRequest } from '../../observe/server-state.ts'
 import type { Assignment } from './assignment.ts'
 import { ERROR } from './log-levels.ts'
 import type { PoolLog } from './pool-log.ts'
+import { SlowRequests } from './slow-requests.ts'
 import type { TaskQueue } from './task-queue.ts'
 import type { Worker } from './worker.ts'
 
@@ -12,6 +15,8 @@ const OUT_OF_TIME = 'a request ran out of time'
 export interface RequestTimeoutsOptions {
   /** How long an application may produce nothing of a response; 0 for no limit. */
   readonly timeout: number
+  /** After which time the stack of a request is logged while it runs; 0 for never. */
+  readonly slowRequest: number
   /** How long the other requests of a condemned worker have to finish. */
   readonly gracefulTimeout: number
   /** Requests that a worker runs at once. */
@@ -28,14 +33,29 @@ export interface RequestTimeoutsOptions {
 export class RequestTimeouts {
   readonly #options: RequestTimeoutsOptions
   readonly #workers: ReadonlySet<Worker>
+  /** Null unless stacks are logged. */
+  readonly #slow: SlowRequests | null
 
   constructor(options: RequestTimeoutsOptions, workers: ReadonlySet<Worker>) {
     this.#options = options
     this.#workers = workers
+    const { slowRequest, log } = options
+    this.#slow = slowRequest === 0 ? null : new SlowRequests(slowRequest, log)
+  }
+
+  /** See {@link SlowRequests.recent}. */
+  get slowRequests(): readonly SlowRequest[] {
+    return this.#slow?.recent ?? []
+  }
+
+  /** Call it with each entry that a worker has logged about one of its requests. */
+  logged(pid: number, stream: number, text: string): void {
+    this.#slow?.logged(pid, stream, text)
   }
 
   /** Call it several times a second while there are requests. */
   look(queue: TaskQueue): void {
+    this.#slow?.look(this.#workers)
     const { timeout } = this.#options
     if (timeout === 0) return
     const limit = performance.now() - timeout * 1000
@@ -71,7 +91,7 @@ export class RequestTimeouts {
   #abortHanging(worker: Worker): void {
     const { log, timeout, condemned } = this.#options
     const text = `it has not begun a request that it has had for longer than ${timeout} s (timeout)`
-    log.log(ERROR, `Killing worker ${worker.pid}: ${text}`)
+    log.log(ERROR, coded('MONO4011', `Killing worker ${worker.pid}: ${text}`))
     worker.condemn()
     condemned()
     worker.abort('it did not begin a request')
@@ -127,6 +147,7 @@ export class RequestTimeouts {
 
   #say({ pid }: Worker, what: string): void {
     const { log, timeout } = this.#options
-    log.log(ERROR, `${what} worker ${pid}: a request ran longer than ${timeout} s (timeout)`)
+    const text = `${what} worker ${pid}: a request ran longer than ${timeout} s (timeout)`
+    log.log(ERROR, coded('MONO4011', text))
   }
 }

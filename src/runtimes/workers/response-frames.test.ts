@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { testAssignment } from '../../../tests/support/test-worker.ts'
+import type { LentSocket } from '../../transport/lent-socket.ts'
 import { AssignedRequests } from './assigned-requests.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import {
@@ -10,10 +12,13 @@ import {
   encodeFrame,
   FAIL,
   FILE,
+  FrameError,
   HEAD,
   INFORM,
   LAST,
+  OFFER,
   READY,
+  SENT,
   SUSPENDED,
 } from './frames.ts'
 import { Lookahead } from './lookahead.ts'
@@ -25,7 +30,19 @@ function makeResponse() {
   assignment.credit = 100
   requests.add(assignment, 0)
   const cancelled: number[] = []
-  const worker = { pid: 7, cancel: () => void cancelled.push(1) }
+  const lent: unknown[] = []
+  const worker = {
+    pid: 7,
+    cancel: () => void cancelled.push(1),
+    lend: (_: unknown, { socket, before }: LentSocket) => {
+      lent.push(socket, before)
+      return task.lendable
+    },
+    decline: () => {
+      task.calls.push('decline')
+      requests.resume(assignment)
+    },
+  }
   const responses = new ResponseFrames(worker, requests)
   const kept: boolean[] = []
   const decoder = new FrameDecoder({
@@ -36,7 +53,7 @@ function makeResponse() {
   })
   const say = (type: number, payload = '', flags = 0) =>
     decoder.feed(encodeFrame(type, 1, Buffer.from(payload, 'latin1'), flags))
-  return { say, task, assignment, requests, cancelled, kept }
+  return { say, task, assignment, requests, cancelled, kept, lent }
 }
 
 const head = '\x08\0\0\x00200 OK\r\n'
@@ -158,4 +175,132 @@ it.each([
   expect(() => {
     for (const frame of frames) say(...frame)
   }).toThrow(error)
+})
+
+/** The payload of an OFFER of 100 bytes, 30 of them in memory. */
+const offer = 'd\0\0\0\x1e\0\0\0'
+
+it('the socket is lent for an offer, and the thread is free in the meantime', () => {
+  const { say, task, assignment, requests, lent } = makeResponse()
+  task.socket = {} as Socket
+  say(HEAD, head)
+  expect(requests.load).toBe(1)
+  say(OFFER, offer)
+  expect(lent).toEqual([task.socket, 'head'])
+  expect([assignment.suspended, assignment.lent, requests.load]).toEqual([true, true, 0])
+  say(SENT, 'h\0\0\0')
+  say(END)
+  const calls = ['head "200 OK\\r\\n" ', 'offered 100 30', 'sent 104', 'end']
+  expect(task.calls).toEqual(calls)
+  expect([requests.load, requests.sharing, assignment.open]).toEqual([0, 0, false])
+})
+
+it('the worker goes on with frames if there is no socket', () => {
+  const { say, task, assignment, requests } = makeResponse()
+  say(HEAD, head)
+  say(OFFER, offer)
+  expect(task.calls.slice(1)).toEqual(['offered 100 30', 'decline'])
+  expect([assignment.suspended, assignment.lent, requests.load]).toEqual([false, false, 1])
+  say(DATA, 'a', LAST)
+  expect(task.calls.slice(3)).toEqual(['data a', 'end'])
+})
+
+it('the worker goes on with frames if the socket cannot be passed', () => {
+  const { say, task } = makeResponse()
+  task.socket = {} as Socket
+  task.lendable = false
+  say(HEAD, head)
+  say(OFFER, offer)
+  expect(task.calls.slice(1)).toEqual(['offered 100 30', 'sent 0', 'decline'])
+})
+
+it('the worker goes on with frames if the client was slow', () => {
+  const { say, task, assignment, requests } = makeResponse()
+  task.socket = {} as Socket
+  say(HEAD, head)
+  say(OFFER, offer)
+  say(SENT, '\x09\0\0\0')
+  expect(task.calls.slice(2)).toEqual(['sent 9', 'decline'])
+  expect([assignment.suspended, assignment.offered, requests.load]).toEqual([false, 0, 1])
+  say(DATA, 'a', LAST)
+  expect(requests.load).toBe(0)
+})
+
+it('a long response is offered in parts', () => {
+  const { say, task } = makeResponse()
+  task.socket = {} as Socket
+  say(HEAD, head)
+  for (const _ of [1, 2]) {
+    say(OFFER, offer)
+    say(SENT, 'h\0\0\0')
+  }
+  say(END)
+  const once = ['offered 100 30', 'sent 104']
+  expect(task.calls.slice(1)).toEqual([...once, ...once, 'end'])
+})
+
+it('an offer whose client has left ends without a socket', () => {
+  const { say, task, assignment, requests } = makeResponse()
+  say(HEAD, head)
+  assignment.settled = true
+  say(OFFER, offer)
+  say(END, '', BROKEN)
+  expect(task.calls.length).toBe(1)
+  expect([requests.load, assignment.open]).toEqual([0, false])
+})
+
+it.each([
+  ['an OFFER before HEAD', [[OFFER, offer]]],
+  [
+    'an OFFER of nothing',
+    [
+      [HEAD, head],
+      [OFFER, '\0\0\0\0\0\0\0\0'],
+    ],
+  ],
+  [
+    'an OFFER that is too short',
+    [
+      [HEAD, head],
+      [OFFER, 'd\0\0\0'],
+    ],
+  ],
+  [
+    'SENT without a socket',
+    [
+      [HEAD, head],
+      [SENT, 'd\0\0\0'],
+    ],
+  ],
+  [
+    'SENT of too much',
+    [
+      [HEAD, head],
+      [OFFER, offer],
+      [SENT, 'i\0\0\0'],
+    ],
+  ],
+  [
+    'DATA before SENT',
+    [
+      [HEAD, head],
+      [OFFER, offer],
+      [DATA, 'a'],
+    ],
+  ],
+  [
+    'END before SENT',
+    [
+      [HEAD, head],
+      [OFFER, offer],
+      [END, ''],
+    ],
+  ],
+] as const)('%s breaks the protocol', (_, said) => {
+  const { say, task } = makeResponse()
+  task.socket = {} as Socket
+  const all = () => {
+    for (const [type, payload] of said) say(type, payload)
+  }
+  expect(all).toThrow(FrameError)
 })

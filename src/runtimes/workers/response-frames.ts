@@ -1,4 +1,5 @@
 import { Span } from '../../bytes/span.ts'
+import type { LentSocket } from '../../transport/lent-socket.ts'
 import { KEPT, REFUSED } from '../runtime.ts'
 import type { AssignedRequests } from './assigned-requests.ts'
 import type { Assignment } from './assignment.ts'
@@ -15,10 +16,12 @@ import {
   INFORM,
   INTERRUPTED,
   LAST,
+  OFFER,
   readU32,
+  SENT,
   SUSPENDED,
 } from './frames.ts'
-import { readFileReference, readNumber, readText } from './payloads.ts'
+import { readFileReference, readNumber, readOffer, readText } from './payloads.ts'
 
 /**
  * How many bytes of early hints an exchange may send, and how many each INFORM counts in addition
@@ -31,6 +34,10 @@ const HINTS_COST = 32
 export interface RespondingWorker {
   readonly pid: number
   cancel(assignment: Assignment): void
+  /** Lends it the client's socket. @returns false if that is not possible */
+  lend(assignment: Assignment, lent: LentSocket): boolean
+  /** It is to go on with frames. */
+  decline(assignment: Assignment): void
 }
 
 /** Gives the frames about a stream to the task that they are for. */
@@ -51,6 +58,7 @@ export class ResponseFrames {
    */
   frame(assignment: Assignment, frame: Frame): boolean {
     if (frame.type === HEAD) return this.#headFrame(assignment, frame)
+    if (assignment.offered > 0) this.#checkOffered(assignment, frame.type)
     if (frame.type === DATA) return this.#dataFrame(assignment, frame)
     this.#otherFrame(assignment, frame)
     return false
@@ -65,6 +73,7 @@ export class ResponseFrames {
     const headEnd = headStart + readU32(bytes, start)
     if (headEnd > end) throw new FrameError('a HEAD that is longer than its frame')
     const last = flags === LAST
+    assignment.task.times?.begin(this.#requests.movedAt)
     if (last) this.#requests.release(assignment)
     else this.#requests.spend(assignment, end - headEnd)
     if (assignment.settled) return false
@@ -125,6 +134,12 @@ export class ResponseFrames {
         this.#requests.suspend(assignment)
         return
       }
+      case OFFER:
+        this.#offerFrame(assignment, payload)
+        return
+      case SENT:
+        this.#sentFrame(assignment, payload)
+        return
       case INFORM:
         this.#informFrame(assignment, payload)
         return
@@ -134,6 +149,38 @@ export class ResponseFrames {
       default:
         throw new FrameError(`frame type 0x${type.toString(16)} is not about a stream`)
     }
+  }
+
+  /** What a worker may send about a stream while its offer is open. */
+  #checkOffered({ settled }: Assignment, type: number): void {
+    if (type === SENT || type === INFORM || (settled && type === END)) return
+    throw new FrameError(`frame type 0x${type.toString(16)} between OFFER and SENT`)
+  }
+
+  #offerFrame(assignment: Assignment, payload: Span): void {
+    if (!assignment.headSent) throw new FrameError('OFFER before HEAD')
+    const { bytes: offered, held } = readOffer(payload)
+    this.#requests.offer(assignment, offered)
+    if (assignment.settled) return // a CANCEL is on its way
+    const lent = assignment.task.offered?.(offered, held) ?? null
+    assignment.lent = lent !== null && this.#worker.lend(assignment, lent)
+    if (assignment.lent) {
+      assignment.offered += lent!.before.length
+      return
+    }
+    if (lent !== null) assignment.task.sent?.(0)
+    this.#worker.decline(assignment)
+  }
+
+  #sentFrame(assignment: Assignment, payload: Span): void {
+    const { offered, task } = assignment
+    const sent = readNumber(payload, 'SENT')
+    if (!assignment.lent) throw new FrameError('SENT without a socket')
+    if (sent > offered) throw new FrameError('a SENT of more than it has offered')
+    assignment.lent = false
+    if (!assignment.settled) task.sent?.(sent)
+    if (sent < offered && !assignment.settled) this.#worker.decline(assignment)
+    else assignment.offered = 0
   }
 
   #informFrame(assignment: Assignment, payload: Span): void {
@@ -146,6 +193,7 @@ export class ResponseFrames {
 
   /** The worker is done with it. @returns whether its task still waits for the answer */
   #ends(assignment: Assignment): boolean {
+    assignment.task.times?.begin(this.#requests.movedAt)
     this.#requests.release(assignment)
     if (assignment.settled) return false
     assignment.settled = true

@@ -35,6 +35,8 @@ export class Scheduler {
   readonly #workers: ReadonlySet<Worker>
   readonly #timeouts: RequestTimeouts
   readonly #queue: TaskQueue
+  /** How often workers were asked to give back what they had not begun. */
+  recalls = 0
   #looks: NodeJS.Timeout | null = null
   #timeoutChecks: NodeJS.Timeout | null = null
 
@@ -48,6 +50,11 @@ export class Scheduler {
   /** How many requests wait for a worker. */
   get waiting(): number {
     return this.#queue.length
+  }
+
+  /** Those that wait, the next one first. */
+  queued(): Iterable<Assignment> {
+    return this.#queue.waiting()
   }
 
   submit(task: Task): TaskHandle {
@@ -145,7 +152,9 @@ export class Scheduler {
     for (const worker of this.#workers) {
       if (worker.assignments.size > 0) busy = true
       const { lookahead, load } = worker
-      if (lookahead.isRecallDue(load, now, memoryOver, this.#isSomeoneIdle)) worker.recall()
+      if (!lookahead.isRecallDue(load, now, memoryOver, this.#isSomeoneIdle)) continue
+      this.recalls++
+      worker.recall()
     }
     if (!busy) this.stop()
   }

@@ -33,6 +33,14 @@ export class TaskQueue {
     return this.#front.length + this.#back.length - this.#at
   }
 
+  /** Those that wait, the next one first. */
+  *waiting(): Generator<Assignment> {
+    for (let i = this.#front.length - 1; i >= 0; i--)
+      if (!this.#front[i]!.settled) yield this.#front[i]!
+    for (let i = this.#at; i < this.#back.length; i++)
+      if (!this.#back[i]!.settled) yield this.#back[i]!
+  }
+
   push(assignment: Assignment): void {
     this.#back.push(assignment)
     assignment.queue = this

@@ -1,7 +1,9 @@
+import type { SocketPassing } from '../../transport/node-internals.ts'
 import type { StackReport } from '../load-watch.ts'
 import type { MemoryUse } from '../recycling.ts'
 import type { FrameDecoder } from './frame-decoder.ts'
 import type { FrameChannel } from './frame-writer.ts'
+import type { InspectionQuestion } from './worker-inspections.ts'
 
 /**
  * A handle of the process or thread of a worker: frames in both directions, and its end.
@@ -13,6 +15,8 @@ export interface WorkerHandle {
   /** The data channel's sending side. */
   readonly channel: FrameChannel
   sendControl(frame: Buffer): void
+  /** Lends it clients' sockets; absent or null if that is not possible. */
+  readonly sockets?: SocketPassing | null
   /**
    * The last stream that it has begun; everything before that has begun too. Also known after its
    * end.
@@ -29,6 +33,21 @@ export interface WorkerHandle {
    * @returns false if that is not possible
    */
   interrupt(stream: number): boolean
+  /**
+   * Has it log where the application is that works on that stream, which goes on.
+   *
+   * @param seconds for how long it has run
+   * @returns false if it is to be asked by a frame; absent if that is always so
+   */
+  showStack?(stream: number, seconds: number): boolean
+  /**
+   * Begins to answer a question; absent if it is to be asked by a frame. The answer is FINDINGS.
+   *
+   * @returns why it cannot be answered, or null
+   */
+  inspect?(id: number, question: InspectionQuestion): string | null
+  /** Has it answer that question now; there whenever `inspect` is. */
+  endInspection?(id: number): void
   /**
    * Finds out where the application is while it is loaded; it continues. Answers within two seconds
    * and never rejects.

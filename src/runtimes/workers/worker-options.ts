@@ -2,6 +2,13 @@ import type { WorkerLogging } from '../../settings/log-options.ts'
 import type { PoolLog } from './pool-log.ts'
 import type { WorkerSource, WorkerStarter } from './worker-handle.ts'
 
+/**
+ * For how long a client may take nothing of a response that a worker sends on its socket, in
+ * milliseconds; then the worker gives the socket back. The same as for responses that come here
+ * (`gateway/slow-readers.ts`).
+ */
+const LEND_MS = 10
+
 /** How a worker runs its requests. */
 export type WorkerClass = 'sync' | 'gthread' | 'gevent'
 
@@ -110,8 +117,9 @@ export interface PreloadJob {
  * The payload of START; see `docs/reference/frames.md`.
  *
  * @param age of the worker; 0 for a preload parent
+ * @param lend whether clients' sockets may be lent to it
  */
-export function startPayload(options: WorkerOptions, age = 0): object {
+export function startPayload(options: WorkerOptions, age = 0, lend = false): object {
   return {
     application: options.application,
     ...(options.name === undefined ? {} : { name: options.name }),
@@ -126,6 +134,7 @@ export function startPayload(options: WorkerOptions, age = 0): object {
     strict: options.strict,
     ...(options.fileHeaders?.length ? { file_headers: options.fileHeaders } : {}),
     reload: options.reload ?? false,
+    ...(lend ? { lend: LEND_MS } : {}),
     ...(options.logging === undefined ? {} : { logging: options.logging }),
     ...(options.hooks === undefined ? {} : { config: { ...options.hooks.config, age } }),
   }

@@ -1,3 +1,4 @@
+import { type Coded, coded } from '../../messages/coded.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
 import { LoadWatch } from '../load-watch.ts'
 import { DEBUG, WARNING } from './log-levels.ts'
@@ -25,7 +26,7 @@ interface WorkerStart {
   readonly resolve: (worker: Worker) => void
   readonly reject: (error: Error) => void
   /** Why the application could not be loaded, as the worker reports it. */
-  failure: string | null
+  failure: Coded | null
   /** Ends the watch over how long it takes. */
   unwatch: () => void
 }
@@ -74,7 +75,8 @@ export class WorkerStarts {
       },
       reportStack: () => worker.reportStack(),
       // If there is no stack, Python is made to print it as it ends.
-      giveUp: (text, isStack) => this.giveUp(worker, new ApplicationLoadError(text), !isStack),
+      giveUp: (text, isStack) =>
+        this.giveUp(worker, new ApplicationLoadError(coded('MONO2021', text)), !isStack),
     })
   }
 
@@ -95,7 +97,7 @@ export class WorkerStarts {
   }
 
   /** The worker is about to exit, because its application could not be loaded. */
-  loadFailed(worker: Worker, text: string): void {
+  loadFailed(worker: Worker, text: Coded): void {
     const start = this.#starts.get(worker)
     if (start !== undefined) start.failure = text
   }
@@ -109,7 +111,7 @@ export class WorkerStarts {
       start.reject(new ApplicationLoadError(failure))
     } else {
       const text = `A worker ${worker.pid === 0 ? reason : beforeReady(reason)}`
-      start.reject(new WorkerStartError(text, worker.expected))
+      start.reject(new WorkerStartError(coded('MONO5006', text), worker.expected))
     }
     return true
   }

@@ -188,7 +188,7 @@ describe('the state of a worker', () => {
   test('a second READY breaks the protocol', async () => {
     const { handle, logged } = await makeBench()
     handle.ready()
-    expect(logged).toEqual(['Killing the worker: it broke the protocol: a second READY'])
+    expect(logged).toEqual(['Killing the worker: it broke the protocol: a second READY [MONO5005]'])
     expect(handle.calls).toEqual(['kill'])
   })
 

@@ -1,4 +1,6 @@
 import type { Span } from '../../bytes/span.ts'
+import { type Coded, coded, fromElsewhere } from '../../messages/coded.ts'
+import type { LentSocket } from '../../transport/lent-socket.ts'
 import { ApplicationLoadError } from '../application-load-error.ts'
 import type { StackReport } from '../load-watch.ts'
 import type { MemoryUse } from '../recycling.ts'
@@ -14,13 +16,17 @@ import {
   BODY_FILE,
   BODY_STREAM,
   CANCEL,
+  DECLINE,
   encodeFrame,
   FAIL,
   FILES,
+  FINDINGS,
   FrameError,
   INFORM,
+  INSPECT,
   INTERRUPT,
   LAST,
+  LEND,
   LOG,
   PRINT_STACKS,
   READY,
@@ -48,6 +54,7 @@ import {
 import { ResponseFrames } from './response-frames.ts'
 import { WorkerEnd } from './worker-end.ts'
 import type { WorkerHandle, WorkerListener } from './worker-handle.ts'
+import { type Findings, type InspectionQuestion, WorkerInspections } from './worker-inspections.ts'
 import {
   capacityOf,
   startPayload,
@@ -60,7 +67,7 @@ export interface WorkerOwner {
   /** Called for each change of {@link Worker.state} except the last: {@link exited} follows. */
   stateChanged(worker: Worker, before: WorkerState): void
   /** The application could not be loaded; the worker is about to exit. */
-  loadFailed(worker: Worker, text: string): void
+  loadFailed(worker: Worker, text: Coded): void
   /** Some exchanges ended: there is space for others. */
   progressed(worker: Worker): void
   /** The worker gave these back before it began them, in order. */
@@ -70,9 +77,10 @@ export interface WorkerOwner {
   /** The worker should be replaced; `why` as in {@link WorkerListener.exhausted}. */
   exhausted(worker: Worker, why: string): void
   output(worker: Worker, stream: 'stdout' | 'stderr', chunk: Buffer | null): void
-  log(worker: Worker, level: number, text: string): void
+  /** `stream` is that of the request that the entry is about; 0 for none. */
+  log(worker: Worker, level: number, text: Coded, stream?: number): void
   /** The application violated a rule and was served anyway. To be logged once for each rule. */
-  violation(worker: Worker, rule: string, text: string): void
+  violation(worker: Worker, rule: string, text: Coded): void
   /** The paths of modules that the application has imported while it served. */
   filesLoaded(files: readonly string[]): void
 }
@@ -122,6 +130,8 @@ export class Worker implements FrameSink, WorkerListener {
   readonly #capacity: WorkerCapacity
   readonly #requests: AssignedRequests
   readonly #responses: ResponseFrames
+  /** Null until it is inspected. */
+  #inspections: WorkerInspections | null = null
   #nextStream = 1
   #stopSent = false
 
@@ -170,7 +180,8 @@ export class Worker implements FrameSink, WorkerListener {
     this.#writer = new FrameWriter(handle.channel)
     // It may have become unwanted in the meantime.
     if (this.#end.isForced) return handle.kill()
-    const payload = JSON.stringify(startPayload(this.#options, this.age ?? 0))
+    const lend = (handle.sockets ?? null) !== null
+    const payload = JSON.stringify(startPayload(this.#options, this.age ?? 0, lend))
     this.#sendControl(START, 0, Buffer.from(payload))
     this.#become('loading')
   }
@@ -226,6 +237,11 @@ export class Worker implements FrameSink, WorkerListener {
     assignment.stream = stream
     assignment.credit = this.#options.window
     assignment.activeAt = now
+    const { times } = task
+    if (times) {
+      times.assigned = now
+      times.begun = this.#requests.load < this.#capacity.threads ? now : 0
+    }
     this.#requests.add(assignment, now)
     this.taken++
 
@@ -234,7 +250,7 @@ export class Worker implements FrameSink, WorkerListener {
     writeU32(bytes, at, end - at - 4)
     const { body } = task
     if (body.kind === 'whole') {
-      this.#writer.end(end, 0, body.chunks)
+      this.#writer.end(end, 0, body.chunks, body.owner ?? null)
     } else if (body.kind === 'file') {
       this.#writer.end(end, BODY_FILE, [Buffer.from(body.path)])
     } else {
@@ -263,6 +279,17 @@ export class Worker implements FrameSink, WorkerListener {
     this.#writer.writeU32(WINDOW, assignment.stream, bytes)
   }
 
+  lend(assignment: Assignment, { socket, before }: LentSocket): boolean {
+    const head = Buffer.from(before, 'latin1')
+    const frame = encodeFrame(LEND, assignment.stream, head).toString('latin1')
+    return this.#handle?.sockets?.pass(socket, frame) ?? false
+  }
+
+  decline(assignment: Assignment): void {
+    this.#requests.resume(assignment)
+    this.#writer.write(DECLINE, assignment.stream)
+  }
+
   /**
    * Takes back what it has not begun, or asks for it. The worker also sends what it has finished.
    */
@@ -285,12 +312,12 @@ export class Worker implements FrameSink, WorkerListener {
   silentSince(limit: number): Assignment[] {
     // Its only thread finished something else after that.
     if (this.#options.threads === 1 && this.lookahead.movedAt > limit) return []
-    return this.#atWork().filter(({ credit, activeAt }) => credit > 0 && activeAt <= limit)
+    return this.atWork().filter(({ credit, activeAt }) => credit > 0 && activeAt <= limit)
   }
 
   /** Whether one of its threads works on that assignment, as far as the acceptor can know. */
   isAt(assignment: Assignment): boolean {
-    return this.#atWork().includes(assignment)
+    return this.atWork().includes(assignment)
   }
 
   /**
@@ -306,10 +333,11 @@ export class Worker implements FrameSink, WorkerListener {
     const waits = [...this.assignments].some(
       ({ stream, activeAt }) => stream > begun && activeAt <= limit,
     )
-    return waits && (cooperative || this.#atWork().length === 0)
+    return waits && (cooperative || this.atWork().length === 0)
   }
 
-  #atWork(): Assignment[] {
+  /** Those that its threads work on, as far as the acceptor can know. */
+  atWork(): Assignment[] {
     const begun = () => this.#handle?.begun() ?? 0
     return assignmentsAtWork(this.assignments, this.#capacity, begun)
   }
@@ -347,6 +375,40 @@ export class Worker implements FrameSink, WorkerListener {
   /** See {@link WorkerHandle.memoryUse}. */
   async memoryUse(): Promise<MemoryUse | null> {
     return (await this.#handle?.memoryUse()) ?? null
+  }
+
+  /**
+   * Asks it for a profile or the like, if it serves. It never rejects.
+   *
+   * @param early ends it before its time
+   */
+  async inspect(question: InspectionQuestion, early: AbortSignal): Promise<Findings> {
+    this.#inspections ??= new WorkerInspections()
+    const inspections = this.#inspections
+    let asked = 0
+    const end = () => {
+      if (!inspections.awaits(asked)) return
+      const handle = this.#handle
+      if (handle?.inspect !== undefined) handle.endInspection?.(asked)
+      else this.#sendControl(INSPECT, 0, Buffer.from(JSON.stringify({ what: 'stop', id: asked })))
+    }
+    early.addEventListener('abort', end)
+    const findings = await inspections.ask(question, (id) => {
+      asked = id
+      const handle = this.#handle
+      if (handle?.inspect !== undefined) return handle.inspect(id, question)
+      this.#sendControl(INSPECT, 0, Buffer.from(JSON.stringify({ id, ...question })))
+      return null
+    })
+    early.removeEventListener('abort', end)
+    return findings
+  }
+
+  /** Has it log where that request is, if its application still works on it. */
+  logStack(assignment: Assignment, seconds: number): void {
+    if (this.#handle?.showStack?.(assignment.stream, seconds) === true) return
+    const question = { what: 'stack', stream: assignment.stream, seconds }
+    this.#sendControl(INSPECT, 0, Buffer.from(JSON.stringify(question)))
   }
 
   // ---------------------------------------------------------------- ending it
@@ -419,7 +481,11 @@ export class Worker implements FrameSink, WorkerListener {
       take()
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      this.#owner.log(this, ERROR, `Killing the worker: it broke the protocol: ${error.message}`)
+      this.#owner.log(
+        this,
+        ERROR,
+        coded('MONO5005', `Killing the worker: it broke the protocol: ${error.message}`),
+      )
       this.kill('it broke the protocol')
       this.#handle?.channel.destroy()
       return
@@ -441,7 +507,7 @@ export class Worker implements FrameSink, WorkerListener {
     }
     const assignment = this.#requests.byStream.get(stream)
     if (type === LOG) {
-      this.#logFrame(frame.payload)
+      this.#logFrame(frame.payload, stream)
       return false
     }
     if (assignment === undefined) {
@@ -462,7 +528,7 @@ export class Worker implements FrameSink, WorkerListener {
         this.#become('serving')
         return
       case FAIL:
-        this.#owner.loadFailed(this, readText(payload))
+        this.#owner.loadFailed(this, fromElsewhere(readText(payload)))
         return
       case RETURNED:
         this.#returnedFrame(readStreams(payload))
@@ -476,9 +542,13 @@ export class Worker implements FrameSink, WorkerListener {
       case FILES:
         this.#owner.filesLoaded(readFiles(payload))
         return
+      case FINDINGS:
+        if (this.#inspections === null) throw new FrameError('FINDINGS that nobody has asked for')
+        this.#inspections.received(payload)
+        return
       case VIOLATION: {
         const { rule, text } = readViolation(payload)
-        this.#owner.violation(this, rule, text)
+        this.#owner.violation(this, rule, fromElsewhere(text))
         return
       }
       default:
@@ -511,9 +581,10 @@ export class Worker implements FrameSink, WorkerListener {
     this.#leaveWhenDone()
   }
 
-  #logFrame({ bytes, start, end }: Span): void {
+  #logFrame({ bytes, start, end }: Span, stream = 0): void {
     if (end === start) throw new FrameError('a LOG without a level')
-    this.#owner.log(this, bytes[start], bytes.toString('utf8', start + 1, end))
+    const text = bytes.toString('utf8', start + 1, end)
+    this.#owner.log(this, bytes[start], fromElsewhere(text), stream)
   }
 
   dataClosed(): void {
@@ -534,6 +605,7 @@ export class Worker implements FrameSink, WorkerListener {
 
   #finish(reason: string): void {
     this.#become('gone')
+    this.#inspections?.end(`it ended in the meantime (${reason})`)
     const begun = this.#handle?.begun() ?? 0
     this.#handle?.dispose()
     const unbegun: Assignment[] = []

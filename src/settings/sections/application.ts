@@ -39,7 +39,7 @@ If there is none, and \`python\` does not name one, it runs on the embedded Pyth
 | runtime | runs |
 |---|---|
 | \`cpython\` | a Python module, in worker processes with the system's Python |
-| \`pyodide\` | a Python module on the embedded Python: CPython as WebAssembly, which comes with Monoceros. Each worker is a thread with its own interpreter. See the [guide](../guides/no-python.md) |
+| \`pyodide\` | a Python module on the embedded Python: CPython as WebAssembly, from the npm package monoceros-pyodide. Each worker is a thread with its own interpreter. See the [guide](../guides/no-python.md) |
 | \`node\` | a TypeScript or JavaScript file, in the processes of the server itself. There are as many of these as \`workers\` says |`,
   },
   {
@@ -54,7 +54,9 @@ If there is none, and \`python\` does not name one, it runs on the embedded Pyth
 It must be version 3.9 or newer.
 
 Defaults to the interpreter of \`$VIRTUAL_ENV\`, then of \`.venv\` in the application's folder, then
-\`python3\` on \`PATH\`.`,
+\`python3\` on \`PATH\`.
+The command of the Python package (\`pip install monoceros\`) uses the interpreter that the package
+is installed for.`,
   },
   {
     name: 'chdir',

@@ -33,7 +33,7 @@ Defaults to Apache's combined format.
 
 \`json\` makes each line a JSON object, with the members \`time\`, \`remote_addr\`, \`user\`, \`method\`,
 \`path\`, \`query\`, \`protocol\`, \`status\`, \`bytes\`, \`duration\` (seconds), \`referer\`, \`user_agent\`
-and \`pid\`.
+and \`pid\`; with traces also \`trace_id\` and \`span_id\`.
 For members of your own, write \`json:\` and an object: \`json:{"path": "%(U)s", "ms": "%(M)s"}\`.
 [Logging](../guides/logging.md) has the details.
 
@@ -50,6 +50,7 @@ For members of your own, write \`json:\` and an object: \`json:{"path": "%(U)s",
 | \`%(f)s\`, \`%(a)s\` | \`Referer\` and \`User-Agent\` of the request |
 | \`%(T)s\`, \`%(M)s\`, \`%(D)s\`, \`%(L)s\` | duration: whole seconds, milliseconds, microseconds, seconds with six decimals |
 | \`%(p)s\` | process id of the acceptor, in angle brackets |
+| \`%(trace_id)s\`, \`%(span_id)s\` | the request's place in a trace (\`trace_context\`) |
 | \`%({name}i)s\`, \`%({name}o)s\` | a request header, a response header |
 | \`%({name}e)s\` | a variable of the environ that the server itself sets, such as \`server_port\` or \`http_host\`; not those of the application or its middleware |
 | \`%%\` | a percent sign |
@@ -97,7 +98,8 @@ line by line with the worker's process id; \`--capture-output raw\` passes it on
     doc: `The form of entries in the error log: \`text\`, as in Gunicorn, or \`json\`.
 
 With \`json\`, each entry is an object on a line of its own, with the members \`time\`, \`level\`, \`pid\`,
-\`message\`, and \`traceback\` if there is one.
+\`message\`, and \`traceback\` if there is one; entries about a request that has a trace have
+\`trace_id\` and \`span_id\`.
 A line that the application prints has \`stream\` instead of \`level\`.`,
   },
   {

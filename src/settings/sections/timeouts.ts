@@ -26,6 +26,25 @@ loop; then the process is killed and replaced, and its clients get no answer.
 Use the middleware \`timeout\` to limit single requests.`,
   },
   {
+    name: 'slow_request',
+    section: 'Timeouts',
+    flags: ['--slow-request'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 0,
+    doc: `Logs the stack of each request that has run for this long, once, while it goes on.
+0, the default, logs none.
+
+The warning in the error log has the request line and the application's Python stack, with threads,
+greenlets and the embedded Python too.
+Only the time in the application counts; one that waits for its client is not logged.
+Times are looked at every tenth of a second.
+Of many requests at once, ten stacks are logged in five seconds, and the others are counted.
+
+For a TypeScript application, it is the stack of whatever has blocked the event loop for that long.`,
+  },
+  {
     name: 'load_timeout',
     section: 'Timeouts',
     flags: ['--load-timeout'],
@@ -64,6 +83,24 @@ A top-level \`await\` that never ends has no stack, so the warning names the mod
     doc: `How long requests in progress may take to finish when the server stops or a worker is
 replaced.
 After that, they are ended by force.`,
+  },
+  {
+    name: 'drain_delay',
+    section: 'Timeouts',
+    flags: ['--drain-delay'],
+    type: 'seconds',
+    minimum: 0,
+    metavar: 'SECONDS',
+    default: 0,
+    doc: `How long the server goes on as before when it has been told to stop gracefully (TERM) or to
+drain (WINCH), but says that it is not ready (\`/readyz\` of \`metrics_bind\`, and \`health_path\`).
+Then it stops, as without a delay.
+
+It is for load balancers that find out by asking: choose a little more than the time after which
+they send nothing more.
+A second signal ends the delay.
+There is none if another server accepts from the same sockets (an upgrade).
+Whoever stops the server must wait for this time and \`graceful_timeout\`.`,
   },
   {
     name: 'keepalive',

@@ -73,6 +73,21 @@ The application must be safe to fork: see [the guide](../guides/deploy.md#preloa
 With several acceptors, each loads the application for its own workers.`,
   },
   {
+    name: 'lend_sockets',
+    section: 'Workers',
+    flags: ['--lend-sockets'],
+    offFlag: '--no-lend-sockets',
+    type: 'boolean',
+    default: true,
+    doc: `Whether a worker gets a client's socket for the milliseconds in which it sends a large
+response.
+
+It is a list of at least 128 KiB, or a file in \`wsgi.file_wrapper\`, over plain HTTP/1.1.
+It takes less than half of the processor time that way.
+\`--no-lend-sockets\` keeps clients' sockets from code that you do not trust: it could read from them
+and write to them.`,
+  },
+  {
     name: 'worker_connections',
     section: 'Workers',
     flags: ['--worker-connections'],

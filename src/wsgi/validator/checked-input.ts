@@ -1,5 +1,5 @@
 import { isPromise } from '../body.ts'
-import type { InputStream } from '../types.ts'
+import type { Bytes, InputStream } from '../types.ts'
 import { describeValue, type Rule } from '../wsgi-error.ts'
 import { byApplication, byServer } from './violation.ts'
 
@@ -8,7 +8,7 @@ const LF = 10
 
 /** Wraps `wsgi.input` to check the calls of the application and the results of the server. */
 export class CheckedInput implements InputStream {
-  readonly read1?: (size?: number) => Promise<Uint8Array>
+  readonly read1?: (size?: number) => Promise<Bytes>
   readonly #input: InputStream
   /** CONTENT_LENGTH: bytes beyond it belong to the next request of the connection. */
   readonly #limit: number
@@ -32,7 +32,7 @@ export class CheckedInput implements InputStream {
     }
   }
 
-  read(...args: [size?: number]): Promise<Uint8Array> {
+  read(...args: [size?: number]): Promise<Bytes> {
     const size = sizeOf('read', args)
     return this.#bytes(
       'read',
@@ -42,7 +42,7 @@ export class CheckedInput implements InputStream {
     )
   }
 
-  readline(...args: [size?: number]): Promise<Uint8Array> {
+  readline(...args: [size?: number]): Promise<Bytes> {
     const size = sizeOf('readline', args)
     return this.#bytes('readline', size, this.#input.readline(...args), (line) => {
       checkLine('readline', line)
@@ -50,7 +50,7 @@ export class CheckedInput implements InputStream {
     })
   }
 
-  readlines(...args: [hint?: number]): Promise<Uint8Array[]> {
+  readlines(...args: [hint?: number]): Promise<Bytes[]> {
     const hint = sizeOf('readlines', args)
     const before = this.#ended
     return promised('readlines', this.#input.readlines(...args)).then((lines: unknown) => {
@@ -73,7 +73,7 @@ export class CheckedInput implements InputStream {
     })
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Bytes, void, undefined> {
     for await (const line of this.#input as AsyncIterable<unknown>) {
       const bytes = checkBytes('[Symbol.asyncIterator]', line)
       checkLine('[Symbol.asyncIterator]', bytes)
@@ -87,8 +87,8 @@ export class CheckedInput implements InputStream {
     method: string,
     size: number,
     result: unknown,
-    isLast: (bytes: Uint8Array) => boolean,
-  ): Promise<Uint8Array> {
+    isLast: (bytes: Bytes) => boolean,
+  ): Promise<Bytes> {
     // The end that other reads have seen counts only for reads that began after it.
     const before = this.#ended
     return promised(method, result).then((value) => {
@@ -151,21 +151,21 @@ function promised(method: string, result: unknown): Promise<unknown> {
   )
 }
 
-function checkBytes(method: string, value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value
+function checkBytes(method: string, value: unknown): Bytes {
+  if (value instanceof Uint8Array) return value as Bytes
   throw byServer(
     STREAMS,
     `wsgi.input.${method}() must give a Uint8Array, not ${describeValue(value)}`,
   )
 }
 
-function checkLine(method: string, line: Uint8Array): void {
+function checkLine(method: string, line: Bytes): void {
   const at = line.indexOf(LF)
   if (at !== -1 && at !== line.length - 1) {
     throw byServer(STREAMS, `wsgi.input.${method}() must give one line at a time, not more`)
   }
 }
 
-function endsLine(line: Uint8Array): boolean {
+function endsLine(line: Bytes): boolean {
   return line.at(-1) === LF
 }

@@ -3,6 +3,7 @@ import { isPromise } from '../body.ts'
 import { checkHead, type HeadFacts } from '../head-rules.ts'
 import type { ResponseHeaders, StartResponse, Write } from '../types.ts'
 import { describeValue, type Rule } from '../wsgi-error.ts'
+import type { TextWatch } from './text-watch.ts'
 import { blameApplication, byApplication, byServer } from './violation.ts'
 
 const START: Rule = 'The start_response() Callable'
@@ -17,6 +18,7 @@ export class CheckedResponse {
   readonly #server: StartResponse
   /** A response to HEAD may have the same body as the one to GET, or none. */
   readonly #headOnly: boolean
+  readonly #text: TextWatch
   #asked = false
   #head: Head | null = null
   #produced = 0
@@ -26,9 +28,10 @@ export class CheckedResponse {
   #ended = false
   #closed = false
 
-  constructor(server: StartResponse, headOnly: boolean) {
+  constructor(server: StartResponse, headOnly: boolean, text: TextWatch) {
     this.#server = server
     this.#headOnly = headOnly
+    this.#text = text
   }
 
   // An arrow function: applications pass it on like any other function.
@@ -54,6 +57,7 @@ export class CheckedResponse {
     this.#asked = true
     if (this.#produced === 0) this.#head = null // stays null if the call is refused
     const head = checkApplicationHead(args[0], args[1])
+    this.#text.head(args[1])
     const write: unknown = this.#server(...args)
     if (typeof write !== 'function') {
       throw byServer(START, `startResponse must return write(), not ${describeValue(write)}`)
@@ -149,6 +153,7 @@ export class CheckedResponse {
     if (!head.hasType) {
       throw byApplication(START, 'it gave a body without a Content-Type (RFC 9110 §8.3)')
     }
+    this.#text.piece(data)
     if (this.#headOnly || !this.#counted || head.contentLength === -1) return
     if (this.#produced > head.contentLength) {
       throw byApplication(

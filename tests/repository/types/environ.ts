@@ -1,6 +1,12 @@
 /** What the compiler knows of an environ and its streams. See `application.ts`. */
 import { Readable } from 'node:stream'
+import type {} from '../../../src/middleware/profiler/profiler.ts'
+import type { RequestTiming } from '../../../src/middleware/profiler/request-timing.ts'
+import type { ProxyFixOriginal } from '../../../src/middleware/proxy-fix/proxy-fix.ts'
+import type {} from '../../../src/middleware/request-id/request-id.ts'
+import type {} from '../../../src/middleware/timeout/timeout.ts'
 import type {
+  Bytes,
   ErrorStream,
   FileWrapper,
   FileWrapperConstructor,
@@ -31,6 +37,26 @@ export const perhaps: (string | undefined)[] = [
   environ.HTTP_HOST,
   environ.HTTP_X_ANYTHING_AT_ALL,
 ]
+export const ofTheServer: (string | undefined)[] = [
+  environ.HTTPS,
+  environ.PROXY_PROTOCOL,
+  environ.PROXY_ADDR,
+  environ.SSL_PROTOCOL,
+  environ.SSL_CLIENT_S_DN_CN,
+]
+export const ofMiddleware: [
+  string | undefined,
+  string | undefined,
+  RequestTiming | undefined,
+  AbortSignal | undefined,
+  ProxyFixOriginal | undefined,
+] = [
+  environ['monoceros.request_id'],
+  environ['monoceros.route'],
+  environ['monoceros.timing'],
+  environ['monoceros.timeout.signal'],
+  environ['monoceros.proxyFix.original'],
+]
 export const flags: boolean[] = [
   environ['wsgi.multithread'],
   environ['wsgi.multiprocess'],
@@ -51,6 +77,17 @@ export const port: number = environ.SERVER_PORT
 export const user: { name: string } = environ['my.user']
 // @ts-expect-error: the file wrapper may be absent
 new environ['wsgi.file_wrapper']({ read: () => new Uint8Array() })
+
+// @ts-expect-error: TLS need not have been spoken
+export const protocol: string = environ.SSL_PROTOCOL
+// @ts-expect-error: a certificate is text
+export const certificate: Buffer | undefined = environ.SSL_CLIENT_CERT
+// @ts-expect-error: the middleware may not be there
+environ['monoceros.timing'].mark('a')
+// @ts-expect-error: a route is text
+environ['monoceros.route'] = /articles/
+// @ts-expect-error: the id of a request is text
+environ['monoceros.request_id'] = 7
 
 // It is the application's to change, within those types.
 
@@ -94,7 +131,12 @@ environ['wsgi.errors'] = console
 // @ts-expect-error: an environ has more than that
 export const short: WSGIEnvironment = { REQUEST_METHOD: 'GET', PATH_INFO: '/' }
 
-// wsgi.input gives promises of bytes.
+// wsgi.input gives promises of bytes, in memory of their own.
+
+export const own: Promise<Uint8Array<ArrayBuffer>> = input.read()
+export const named: Promise<Bytes> = own
+// @ts-expect-error: an input stream does not give memory that is shared
+export const shared: InputStream['read'] = async () => new Uint8Array(new SharedArrayBuffer(1))
 
 export const reads: Promise<Uint8Array>[] = [
   input.read(),

@@ -1,5 +1,6 @@
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, Worker } from 'node:worker_threads'
+import { CodedError, coded } from '../../../messages/coded.ts'
+import { ownEntry } from '../../../own-files/own-files.ts'
 import type { Mount } from '../files/mounts.ts'
 import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from '../image/image.ts'
 import { ClaimKeeper } from '../locks/claim-keeper.ts'
@@ -29,7 +30,7 @@ export interface ProgramRequest {
 }
 
 /** The interpreter broke down. `message` is one line and, if it is known, Python's stack. */
-export class BreakdownError extends Error {
+export class BreakdownError extends CodedError {
   readonly code = 'breakdown'
 }
 
@@ -90,7 +91,7 @@ async function runThread(
   }
   resize()
   process.on('SIGWINCH', resize)
-  const thread = new Worker(entry(), {
+  const thread = new Worker(ownEntry('runtimes/pyodide/command/command-entry'), {
     workerData,
     transferList: [port2],
     name: 'monoceros python',
@@ -124,7 +125,9 @@ async function runThread(
     return await new Promise<number | typeof UNFIT>((resolve, reject) => {
       let started = false
       const fail = (message: string) =>
-        started || image.snapshot === null ? reject(new BreakdownError(message)) : resolve(UNFIT)
+        started || image.snapshot === null
+          ? reject(new BreakdownError(coded('MONO7002', message)))
+          : resolve(UNFIT)
       interrupted = () => resolve(INTERRUPTED)
       if (unwanted?.aborted) interrupted()
       port.on('message', (notice: CommandNotice) => {
@@ -159,10 +162,4 @@ function breakdown(reason: string, place: string): string {
       ? 'the embedded Python ended by itself'
       : `the embedded Python broke down: ${reason}`
   return place === '' ? what : `${what}\n${place}`
-}
-
-/** The thread's program: TypeScript if this file is, else JavaScript. */
-function entry(): URL {
-  const extension = fileURLToPath(import.meta.url).endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./command-entry.${extension}`, import.meta.url)
 }

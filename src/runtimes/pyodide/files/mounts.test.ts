@@ -65,6 +65,7 @@ describe('--mount', () => {
   ])('%s is refused with a reason', (text, reason) => {
     expect(() => parseMount(text, root)).toThrow(MountError)
     expect(() => parseMount(text, root)).toThrow(reason)
+    expect(() => parseMount(text, root)).toThrow(/ \[MONO2051\]$/)
   })
 })
 

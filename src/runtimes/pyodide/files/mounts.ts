@@ -1,5 +1,6 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { CodedError, coded } from '../../../messages/coded.ts'
 
 /**
  * A part of the disk that an embedded interpreter sees, at the path that it has on the disk: a
@@ -16,7 +17,7 @@ export interface Mount {
  * A mount cannot be made. `message` is one line for the user: the request, what is wrong with it,
  * and what to do.
  */
-export class MountError extends Error {
+export class MountError extends CodedError {
   readonly code = 'mount'
 }
 
@@ -64,7 +65,9 @@ export function parseMount(text: string, cwd: string): Mount {
   const suffix = /:(ro|rw)$/.exec(text)
   const given = suffix === null ? text : text.slice(0, suffix.index)
   if (given === '')
-    throw new MountError(`--mount ${text}: there is no path before the colon; use PATH or PATH:ro`)
+    throw new MountError(
+      coded('MONO2051', `--mount ${text}: there is no path before the colon; use PATH or PATH:ro`),
+    )
   const path = resolve(cwd, given)
   check(path, `--mount ${text}`)
   return { path, readOnly: suffix?.[1] === 'ro' }
@@ -146,19 +149,28 @@ export function isWithin(path: string, folder: string): boolean {
 function check(path: string, what: string): void {
   if (path === '/') {
     throw new MountError(
-      `${what} is the root of the disk, which cannot be made visible to the embedded ` +
-        'interpreter as a whole: name the folders that the application needs (--chdir, --mount)',
+      coded(
+        'MONO2051',
+        `${what} is the root of the disk, which cannot be made visible to the embedded ` +
+          'interpreter as a whole: name the folders that the application needs (--chdir, --mount)',
+      ),
     )
   }
   const status = statSync(path, { throwIfNoEntry: false })
-  if (status === undefined) throw new MountError(`${what}: ${path} does not exist`)
+  if (status === undefined)
+    throw new MountError(coded('MONO2051', `${what}: ${path} does not exist`))
   if (!status.isDirectory() && !status.isFile()) {
-    throw new MountError(`${what}: ${path} is neither a folder nor a regular file`)
+    throw new MountError(
+      coded('MONO2051', `${what}: ${path} is neither a folder nor a regular file`),
+    )
   }
   if (RESERVED_PARENTS.has(path) || isReserved(path)) {
     throw new MountError(
-      `${what}: a mount at ${path} would hide files of the embedded interpreter; ` +
-        'put the files at another path',
+      coded(
+        'MONO2051',
+        `${what}: a mount at ${path} would hide files of the embedded interpreter; ` +
+          'put the files at another path',
+      ),
     )
   }
 }

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { pyodideFile } from '../package.ts'
+import { pyodideFile, standardLibrary } from '../package.ts'
 import { cacheFolder } from './cache-folder.ts'
 import { compileModule } from './compiled-module.ts'
 import { SnapshotCache } from './snapshot-cache.ts'
@@ -44,11 +42,6 @@ export type SnapshotOutcome =
 
 /** The memory that an interpreter needs to make a snapshot, generously, in bytes. */
 const MAKER_MEMORY = 400 * 1024 * 1024
-
-/**
- * The archive that `scripts/build-stdlib.mjs` makes. The path is the same from src/ and from dist/.
- */
-const OWN_STDLIB = fileURLToPath(new URL('../../../../dist/python_stdlib.zip', import.meta.url))
 
 interface ImageStart {
   readonly module: WebAssembly.Module
@@ -146,14 +139,13 @@ export async function readSnapshot({
 }
 
 async function start(environment: NodeJS.ProcessEnv): Promise<ImageStart> {
-  const stdlib = existsSync(OWN_STDLIB) ? OWN_STDLIB : pyodideFile('python_stdlib.zip')
   const folder = cacheFolder(environment)
   const cache = folder === null ? null : new SnapshotCache(folder)
   const [module, key] = await Promise.all([
     compileModule(pyodideFile('pyodide.asm.wasm')),
-    cache === null ? '' : snapshotKey(stdlib),
+    cache === null ? '' : snapshotKey(standardLibrary),
   ])
-  return { module, stdlib, cache, key }
+  return { module, stdlib: standardLibrary, cache, key }
 }
 
 async function snapshotIn(cache: SnapshotCache, key: string): Promise<SnapshotPlace | null> {

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   mkdirSync,
@@ -272,23 +272,39 @@ test('a file that claims a length for which there is no memory is refused, and n
   await expect(cache.read(key)).rejects.toThrow(CacheError)
 })
 
-test('the snapshots that were used last are kept, three of them, and other files are left alone', async () => {
+test('the snapshots that were used last are kept, sixteen of them, and other files are left alone', async () => {
   mkdirSync(cache.folder, { mode: 0o700 })
   writeFileSync(join(cache.folder, 'notes.txt'), '')
-  const keys = ['1', '2', '3', '4'].map((digit) => digit.repeat(64))
-  for (const [index, each] of keys.slice(0, 3).entries()) {
+  const keys = [...'0123456789abcdef'].map((digit) => digit.repeat(64))
+  const last = '10'.repeat(32)
+  for (const [index, each] of keys.entries()) {
     await store(cache, each)
     const then = new Date(Date.now() - 3_600_000 + index * 1000)
     utimesSync(cache.path(each), then, then)
   }
   await cache.read(keys[0]!)
-  await store(cache, keys[3])
+  await store(cache, last)
+  const left = [keys[0]!, ...keys.slice(2), last]
   expect(readdirSync(cache.folder).sort()).toEqual(
-    [
-      'notes.txt',
-      ...[keys[0]!, keys[2]!, keys[3]!].map((each) => `interpreter-${each.slice(0, 32)}.snapshot`),
-    ].sort(),
+    ['notes.txt', ...left.map((each) => `interpreter-${each.slice(0, 32)}.snapshot`)].sort(),
   )
+})
+
+test('together they take no more than 512 MiB of the disk, and the one just made stays', async () => {
+  await store(cache, '1'.repeat(64))
+  // Space that is allocated, and not written.
+  for (const [digit, size] of [
+    ['2', '300M'],
+    ['3', '300M'],
+  ] as const) {
+    const path = cache.path(digit.repeat(64))
+    execFileSync('fallocate', ['-l', size, path])
+    const then = new Date(Date.now() - 3_600_000 + Number(digit) * 1000)
+    utimesSync(path, then, then)
+  }
+  await store(cache, '4'.repeat(64))
+  const names = readdirSync(cache.folder).map((name) => name['interpreter-'.length])
+  expect(names.sort()).toEqual(['1', '3', '4'])
 })
 
 test('a process that ends while it has the right to write gives it back', () => {

@@ -11,10 +11,12 @@ import {
 } from './snapshot-file.ts'
 
 /**
- * How many snapshots are kept. A machine with several versions of Monoceros, or several time zones,
- * has several.
+ * How many snapshots are kept. Each site has one of its own, because it contains the paths of the
+ * modules in the site's `node_modules`; so have other versions and other time zones.
  */
-const KEPT = 3
+const KEPT = 16
+/** How much of the disk they may take together, in bytes. One takes some 18 MB. */
+const KEPT_BYTES = 512 * 1024 * 1024
 
 const SNAPSHOT_NAME = /^interpreter-[0-9a-f]{32}\.snapshot$/
 const CLAIM_NAME = /^interpreter-[0-9a-f]{32}\.snapshot\.claim$/
@@ -123,17 +125,18 @@ export class SnapshotCache {
   }
 
   /**
-   * Removes all but the snapshots that were used last, and what is left of processes that were
-   * ended while they made one.
+   * Removes the snapshots that were not used for the longest time, if there are more than are kept,
+   * and what is left of processes that were ended while they made one.
    */
   async prune(): Promise<void> {
-    const files: { path: string; used: number }[] = []
+    const files: { path: string; used: number; bytes: number }[] = []
     for (const name of await readdir(this.folder)) {
       const path = join(this.folder, name)
       // Another process may be doing the same.
       const found = await lstat(path).catch(() => null)
       if (found === null) continue
-      if (SNAPSHOT_NAME.test(name)) files.push({ path, used: found.mtimeMs })
+      if (SNAPSHOT_NAME.test(name))
+        files.push({ path, used: found.mtimeMs, bytes: found.blocks * 512 })
       else if (CLAIM_NAME.test(name) && (await isAbandoned(path)))
         await rm(path, { force: true, recursive: true })
     }
@@ -144,7 +147,13 @@ export class SnapshotCache {
         await rm(join(this.folder, name), { force: true, recursive: true })
     }
     files.sort((a, b) => b.used - a.used)
-    for (const { path } of files.slice(KEPT)) await rm(path, { force: true })
+    let bytes = 0
+    for (const [index, file] of files.entries()) {
+      bytes += file.bytes
+      // The newest is what was written just now.
+      const kept = index === 0 || (index < KEPT && bytes <= KEPT_BYTES)
+      if (!kept) await rm(file.path, { force: true })
+    }
   }
 
   /**

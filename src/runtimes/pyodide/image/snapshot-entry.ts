@@ -5,8 +5,7 @@
 import { readlinkSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadPyodide } from 'pyodide'
-import { pyodideFolder, pythonFolder } from '../package.ts'
+import { importPyodide, pyodideFolder, pythonFolder } from '../package.ts'
 import { withoutSharedLog } from '../system/sqlite-log.ts'
 import { shareModule } from './shared-module.ts'
 import type { SnapshotAnswer, SnapshotOrder } from './snapshot-maker.ts'
@@ -21,6 +20,7 @@ try {
 async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
   yieldToOthers()
   shareModule(order.module, order.stdlib)
+  const { loadPyodide } = await importPyodide()
   const pyodide = await loadPyodide({
     indexURL: `${pyodideFolder}/`,
     stdLibURL: order.stdlib,

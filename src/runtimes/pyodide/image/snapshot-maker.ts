@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { ownEntry } from '../../../own-files/own-files.ts'
 
 /** What a snapshot thread is started with. */
 export interface SnapshotOrder {
@@ -14,7 +15,7 @@ export type SnapshotAnswer = { readonly snapshot: SharedArrayBuffer } | { readon
  * this process gets into the file.
  */
 export async function makeSnapshot(order: SnapshotOrder): Promise<SharedArrayBuffer> {
-  const thread = new Worker(new URL('./snapshot-entry.js', import.meta.url), {
+  const thread = new Worker(ownEntry('runtimes/pyodide/image/snapshot-entry'), {
     workerData: order,
     name: 'monoceros snapshot',
     env: {},

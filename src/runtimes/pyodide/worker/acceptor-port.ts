@@ -1,5 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { Coded } from '../../../messages/coded.ts'
 import { encodeFrame, LOG } from '../../workers/frames.ts'
+import type { DEBUG, INFO } from '../../workers/log-levels.ts'
 import { MOST_UNTAKEN, type ThreadNotice, WORDS } from './worker-link.ts'
 
 /** The thread's end of the link to the acceptor: what it sends there. */
@@ -18,6 +20,8 @@ export class AcceptorPort {
   }
 
   /** Sends a line for the error log, with one of Python's levels. */
+  log(level: typeof DEBUG | typeof INFO, text: string): void
+  log(level: number, text: Coded): void
   log(level: number, text: string): void {
     const payload = Buffer.concat([Buffer.from([level]), Buffer.from(text)])
     this.sendFrames(new Uint8Array(encodeFrame(LOG, 0, payload)))

@@ -134,6 +134,26 @@ export class InterpreterLink {
     return Atomics.load(this.#words, WORDS.late) >>> 0
   }
 
+  shown(): number {
+    return Atomics.load(this.#words, WORDS.shown) >>> 0
+  }
+
+  shown_after(): number {
+    return Atomics.load(this.#words, WORDS.shownAfter)
+  }
+
+  sampled(): number {
+    return Atomics.load(this.#words, WORDS.sampled) >>> 0
+  }
+
+  sampling(): boolean {
+    return Atomics.load(this.#words, WORDS.sampling) !== 0
+  }
+
+  hertz(): number {
+    return Atomics.load(this.#words, WORDS.hertz)
+  }
+
   interrupted(stream: number): void {
     Atomics.store(this.#words, WORDS.interrupted, stream | 0)
   }

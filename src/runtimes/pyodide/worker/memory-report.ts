@@ -1,3 +1,4 @@
+import { coded } from '../../../messages/coded.ts'
 import { DEBUG, INFO, WARNING } from '../../workers/log-levels.ts'
 import { mebibytes, memoryLimitText, WEBASSEMBLY_MOST } from '../memory-limit.ts'
 import type { AcceptorPort } from './acceptor-port.ts'
@@ -47,8 +48,11 @@ export class MemoryReport {
     this.#refused = true
     this.#port.log(
       WARNING,
-      `The interpreter has ${mebibytes(this.#bytes)} of memory, close to its limit ` +
-        `(${memoryLimitText(this.limit)}): Python raises MemoryError if it needs more`,
+      coded(
+        'MONO5009',
+        `The interpreter has ${mebibytes(this.#bytes)} of memory, close to its limit ` +
+          `(${memoryLimitText(this.limit)}): Python raises MemoryError if it needs more`,
+      ),
     )
   }
 

@@ -18,7 +18,9 @@ export class PortChannel implements FrameChannel {
     this.#words = words
   }
 
-  write(bytes: Buffer): void {
+  write(bytes: Buffer, done?: () => void): void {
+    // It is copied at once.
+    done?.()
     if (this.destroyed) return
     // A copy of exactly these bytes: a Buffer is often a part of a larger piece of memory, all of
     // which would be cloned.

@@ -2,7 +2,9 @@
  * The program of a worker's thread: an interpreter in which `monoceros.embedded` runs until the
  * acceptor sends STOP.
  */
+
 import { workerData } from 'node:worker_threads'
+import { coded } from '../../../messages/coded.ts'
 import { WARNING } from '../../workers/log-levels.ts'
 import { describeFailure } from '../failure.ts'
 import { startInterpreter } from '../interpreter.ts'
@@ -30,11 +32,11 @@ async function run(): Promise<void> {
     grown: (bytes) => memory.grown(bytes),
     refused: () => memory.refused(),
     interruptBuffer: signals,
-    notice: (text) => port.log(WARNING, text),
+    notice: (text) => port.log(WARNING, coded('MONO2052', text)),
     locks: new FileLocks(data.locks, data.owner, {
       interrupted: () => Atomics.load(signals, 0) !== 0,
       claimed: () => port.notify({ type: 'claimed' }),
-      notice: (text) => port.log(WARNING, text),
+      notice: (text) => port.log(WARNING, coded('MONO2052', text)),
     }),
     argv: ['monoceros'],
   })

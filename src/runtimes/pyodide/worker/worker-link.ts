@@ -28,6 +28,13 @@ export const WORDS = {
    * thread sleeps on this word too.
    */
   untaken: 5,
+  /** The stream whose stack is to be logged, and the milliseconds for which it has run. */
+  shown: 6,
+  shownAfter: 7,
+  /** The profile that is being taken, or was taken last; whether it still is; samples a second. */
+  sampled: 8,
+  sampling: 9,
+  hertz: 10,
 } as const
 
 /**
@@ -46,10 +53,13 @@ export const WORDS_BYTES = 64
 export const SIGALRM = 14
 
 /**
- * The signal that asks for the stack of an application that is being loaded; see `serve` in
- * `python/monoceros/embedded.py`.
+ * The signal that asks for a stack: of an application that is being loaded (`serve` in
+ * `python/monoceros/embedded.py`), or of a request that has run for long (`EmbeddedWorker`).
  */
 export const SIGURG = 23
+
+/** The signal of a sample, and of the end of a profile; see `EmbeddedWorker` too. */
+export const SIGPROF = 27
 
 /** The data that a worker's thread is started with. */
 export interface WorkerThreadData {

@@ -1,4 +1,6 @@
 import { MessageChannel, type MessagePort, Worker as Thread } from 'node:worker_threads'
+import { type Coded, coded } from '../../../messages/coded.ts'
+import { ownEntry } from '../../../own-files/own-files.ts'
 import type { StackReport } from '../../load-watch.ts'
 import { encodeFrame, LOG } from '../../workers/frames.ts'
 import { ERROR } from '../../workers/log-levels.ts'
@@ -8,6 +10,7 @@ import type {
   WorkerStarter,
   WorkerStartOptions,
 } from '../../workers/worker-handle.ts'
+import type { InspectionQuestion } from '../../workers/worker-inspections.ts'
 import type { InterpreterFailure } from '../failure.ts'
 import type { Mount } from '../files/mounts.ts'
 import type { InterpreterImage } from '../image/image.ts'
@@ -18,6 +21,7 @@ import { PortChannel } from './port-channel.ts'
 import {
   MOST_UNTAKEN,
   SIGALRM,
+  SIGPROF,
   SIGURG,
   type ThreadNotice,
   WORDS,
@@ -45,6 +49,8 @@ const locks = createLockTable()
 const claims = new ClaimKeeper(locks)
 let lastOwner = 0
 
+/** How long a thread is told that a profile is over, which it may miss once; in milliseconds. */
+const SAMPLES_END_MS = 100
 /** How long to wait for the stack of a thread, in milliseconds. */
 const WHERE_MS = 1000
 
@@ -64,6 +70,10 @@ class WorkerThread implements WorkerHandle {
   #killed = false
   /** The stream that was interrupted and may not have ended yet. */
   #late: number | null = null
+  /** A profile of it is being taken. */
+  #sampling = false
+  /** Ends the profile of that number before its time. */
+  #endSampling: (id: number) => void = () => {}
   /** Resolves the pending call of `reportStack`. */
   #resolveStack: ((stack: string | null) => void) | null = null
 
@@ -94,7 +104,7 @@ class WorkerThread implements WorkerHandle {
       locks,
       owner: this.#owner,
     }
-    this.#thread = new Thread(new URL('./worker-entry.js', import.meta.url), {
+    this.#thread = new Thread(ownEntry('runtimes/pyodide/worker/worker-entry'), {
       workerData,
       transferList: [port2],
       name: `monoceros ${number}`,
@@ -157,7 +167,7 @@ class WorkerThread implements WorkerHandle {
     for (const stream of ['stdout', 'stderr'] as const) listener.output(stream, null)
     const failure = this.#failure
     if (failure !== null && failure.place !== '')
-      this.#log(ERROR, `The interpreter broke down. ${failure.place}`)
+      this.#log(ERROR, coded('MONO5010', `The interpreter broke down. ${failure.place}`))
     listener.dataClosed()
     listener.exited(this.#endReason(code))
   }
@@ -170,7 +180,7 @@ class WorkerThread implements WorkerHandle {
   }
 
   /** Logs a line about this worker. */
-  #log(level: number, text: string): void {
+  #log(level: number, text: Coded): void {
     const frame = encodeFrame(LOG, 0, Buffer.concat([Buffer.from([level]), Buffer.from(text)]))
     this.#listener.received(() => this.#listener.decoder.feed(frame))
   }
@@ -197,6 +207,49 @@ class WorkerThread implements WorkerHandle {
     Atomics.store(this.#signals, 0, SIGALRM)
     this.channel.wake()
     return true
+  }
+
+  showStack(stream: number, seconds: number): boolean {
+    Atomics.store(this.#words, WORDS.shown, stream | 0)
+    Atomics.store(this.#words, WORDS.shownAfter, Math.round(seconds * 1000) | 0)
+    // One that interrupts a request comes first.
+    if (Atomics.compareExchange(this.#signals, 0, 0, SIGURG) === 0) this.channel.wake()
+    return true
+  }
+
+  inspect(id: number, question: InspectionQuestion): string | null {
+    if (question.what !== 'profile') return 'the embedded Python cannot trace its memory'
+    const words = this.#words
+    if (this.#sampling) return 'another profile of it is being taken'
+    this.#sampling = true
+    Atomics.store(words, WORDS.sampled, id | 0)
+    Atomics.store(words, WORDS.hertz, Math.round(question.hertz))
+    Atomics.store(words, WORDS.sampling, 1)
+    let until = performance.now() + question.seconds * 1000
+    this.#endSampling = (wanted) => {
+      if (wanted === id) until = performance.now()
+    }
+    let last = Number.POSITIVE_INFINITY
+    const timer = setInterval(() => {
+      const now = performance.now()
+      if (now >= until && last === Number.POSITIVE_INFINITY) {
+        Atomics.store(words, WORDS.sampling, 0)
+        last = now + SAMPLES_END_MS
+      }
+      // A signal that something else has sent comes first.
+      Atomics.compareExchange(this.#signals, 0, 0, SIGPROF)
+      if (now < until) return // one that is idle is not woken
+      this.channel.wake()
+      if (now < last && !this.channel.destroyed) return
+      clearInterval(timer)
+      this.#sampling = false
+    }, 1000 / question.hertz)
+    timer.unref()
+    return null
+  }
+
+  endInspection(id: number): void {
+    this.#endSampling(id)
   }
 
   async reportStack(): Promise<StackReport> {
@@ -228,11 +281,14 @@ class WorkerThread implements WorkerHandle {
       const interrupted = Atomics.load(this.#words, WORDS.interrupted) >>> 0 === late
       this.#log(
         ERROR,
-        interrupted
-          ? 'The request that timed out is still running after it was interrupted: ' +
-              'the application catches BaseException, or takes long to clean up'
-          : 'The request that timed out cannot be interrupted and its stack is not available: ' +
-              'it runs compiled code that does not check for signals',
+        coded(
+          'MONO4011',
+          interrupted
+            ? 'The request that timed out is still running after it was interrupted: ' +
+                'the application catches BaseException, or takes long to clean up'
+            : 'The request that timed out cannot be interrupted and its stack is not available: ' +
+                'it runs compiled code that does not check for signals',
+        ),
       )
     }
     this.kill()

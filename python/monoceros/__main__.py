@@ -1,0 +1,6 @@
+"""``python -m monoceros``."""
+
+from .command import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,4 @@
+/** `node:os` in a page. */
+
+export const availableParallelism = () => navigator.hardwareConcurrency
+export const hostname = () => 'localhost'

@@ -1,0 +1,30 @@
+/** The blob: URLs of the reader's files, and their names. */
+const names = new Map<string, string>()
+
+export function nameUrl(url: string, name: string): void {
+  names.set(url, name)
+}
+
+export function forgetUrls(): void {
+  for (const url of names.keys()) URL.revokeObjectURL(url)
+  names.clear()
+}
+
+/** A stack with the reader's own frames only, by the names of the files. */
+export function readableStack(text: string): string {
+  let readable = text
+  for (const [url, name] of names) readable = readable.replaceAll(url, name)
+  return readable
+    .split('\n')
+    .filter((line) => !/^\s+at .*(https?:|blob:|\/parts\/|typescript-worker)/.test(line))
+    .join('\n')
+}
+
+/** An error as the server logs it. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const stack = error.stack ?? ''
+  // Firefox and Safari have no message in the stack.
+  const whole = stack.includes(error.message) ? stack : `${error.name}: ${error.message}\n${stack}`
+  return readableStack(whole).trimEnd()
+}

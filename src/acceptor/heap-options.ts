@@ -1,0 +1,28 @@
+/**
+ * Options of V8 for acceptors whose application runs in worker processes. Such an acceptor has a
+ * heap of about 10 MB, but reads many bodies into memory outside of it, and V8 collects the whole
+ * heap each time that some 30 MB of such memory have been given up.
+ *
+ * - V8 would do that on several threads. For so small a heap, starting and ending their work takes
+ *   longer than the work.
+ * - Space for new objects would grow to three times 16 MB, though few outlive their request.
+ *   Streams of HTTP/2 do: with TLS, the space stays as it is.
+ *
+ * An acceptor that runs the application itself has V8's defaults, because the application may need
+ * any of that.
+ */
+const ONE_THREAD = '--single-threaded-gc'
+const SMALL_SPACE = '--max-semi-space-size=4'
+
+/** Names an option with which users say themselves how much space new objects get. */
+const OWN = /--(?:max|min)[-_]semi[-_]space[-_]size/
+
+/**
+ * Options for the command of an acceptor. They come before those of the user, who can set others.
+ *
+ * @param nodeOptions the variable `NODE_OPTIONS`, which an option of a command would override
+ * @param secure it has TLS, so its clients may use HTTP/2
+ */
+export function heapOptions(nodeOptions: string | undefined, secure: boolean): readonly string[] {
+  return secure || OWN.test(nodeOptions ?? '') ? [ONE_THREAD] : [ONE_THREAD, SMALL_SPACE]
+}
