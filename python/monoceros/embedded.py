@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Callable, List, NoReturn, Optional, cast
 import monoceros
 from monoceros_pyodide import absent, event_loop, executor, packages
 
-from .codes import coded
 from . import environ, exit_status, frames, loader, streams
 from .channel import Service
+from .codes import coded
 from .embedded_link import AREA, AcceptorFile, Link, Port, make_ledger
 from .embedded_timeout import (
     Place,

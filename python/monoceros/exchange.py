@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Iterator, List, Optional
 
-from .codes import coded
 from . import frames
+from .codes import coded
 from .environ import read_environ
 from .frames import BODY_PIECE, HEAD, LAST, pack_head
 from .native import perf_counter

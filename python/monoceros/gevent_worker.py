@@ -16,9 +16,9 @@ from typing import Any, Callable, Deque, List, Tuple
 from gevent import Greenlet, get_hub, getcurrent  # type: ignore[import-not-found]
 from gevent.hub import Waiter  # type: ignore[import-not-found]
 
-from .codes import coded
 from . import exit_status, frames, greenlets
 from .channel import Service, forget_below
+from .codes import coded
 from .exchange import Exchange
 from .frames import Frame, FrameError
 from .native import get_ident, perf_counter, sleep

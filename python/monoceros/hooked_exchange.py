@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Type
 
-from .codes import coded
 from . import frames
+from .codes import coded
 from .environ import Environ
 from .exchange import Exchange
 from .hook_objects import HookRequest, HookResponse

@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
-from .codes import coded
 from . import frames
 from .application_frames import stack_of
+from .codes import coded
 from .frames import FrameError
 from .native import start_thread
 from .trace import format_entries, slow_request

@@ -18,18 +18,18 @@ from signal import set_wakeup_fd
 from signal import signal as set_handler
 from typing import Any, Dict, Optional, Union
 
-from .codes import coded
 from . import exit_status, frames
 from .channel import receive_some
+from .codes import coded
 from .entries import Entries
 from .forked import settle_after_fork
 from .frames import Frame, FrameError, FrameReader
 from .loader import LoadError
 from .native import Socket
+from .preparation import prepare
 from .stacks import StackObserver
 from .startup import Startup, introduce, load_application, loaded_files
 from .thread_starts import ThreadStarts
-from .preparation import prepare
 from .worker import (
     CONTROL,
     DATA,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from .codes import coded
 from . import frames
 from .carrier import Carrier
+from .codes import coded
 from .environ import Environ
 from .leniency import equivalent_bytes, plain_bytes, wrong_bytes
 from .stranger import kind_of, text_of

@@ -10,7 +10,7 @@ from . import exit_status, frames
 from .carrier import Carrier
 from .channel import Service, TakenBack, forget_below
 from .exchange import Exchange
-from .frames import Frame, FrameReader, FrameError
+from .frames import Frame, FrameError, FrameReader
 from .outbox import HOLD_SIZE, PATIENCE, Bytes, Outbox
 from .streams import BodyStream, ClientGone
 

@@ -16,7 +16,7 @@ from . import exit_status, frames, greenlets
 from .channel import Pipe, Service, receive_some, send_gathered
 from .codes import coded
 from .exchange import Exchange
-from .frames import Frame, FrameReader, FrameError
+from .frames import Frame, FrameError, FrameReader
 from .native import allocate_lock, sleep, start_thread
 from .outbox import Bytes, Watcher
 from .serial import SerialWorker

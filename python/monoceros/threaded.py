@@ -16,7 +16,7 @@ from . import exit_status, frames, greenlets
 from .carrier import Carrier
 from .channel import Pipe, Service, forget_below, receive_some, send_gathered
 from .exchange import Exchange
-from .frames import Frame, FrameReader, FrameError
+from .frames import Frame, FrameError, FrameReader
 from .native import (
     Condition,
     allocate_lock,

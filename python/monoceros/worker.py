@@ -10,7 +10,7 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any, Callable, List, MutableSequence, NamedTuple, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Callable, List, MutableSequence, NamedTuple, cast
 
 from . import exit_status, frames
 from .channel import Service
@@ -18,7 +18,7 @@ from .codes import coded
 from .cooperative import CooperativeWorker
 from .entries import Entries
 from .environ import make_template
-from .frames import FrameReader, FrameError
+from .frames import FrameError, FrameReader
 from .loader import LoadError
 from .native import Socket, cooperative_wait
 from .preparation import prepare

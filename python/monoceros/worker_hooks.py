@@ -7,9 +7,9 @@ import os
 import signal
 from typing import Any, Callable, Dict, MutableSequence, Optional
 
-from .codes import coded
 from . import frames
 from .channel import Service
+from .codes import coded
 from .configuration import Configuration
 from .entries import Entries
 from .hook_config import HookConfig

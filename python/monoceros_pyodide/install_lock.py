@@ -10,7 +10,6 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from monoceros_pyodide.install_index import without_credentials
 
-
 # These go into a requirements file, in which a blank, a line end or `${NAME}` would have a meaning:
 # an option, or a variable of the user's environment.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -11,13 +11,13 @@ import unittest
 from pathlib import Path
 from typing import Any, Dict
 
-from monoceros.configuration_answer import plain
 from monoceros.configuration import (
     HOOKS,
     ConfigurationError,
     assigned_lines,
     read_configuration,
 )
+from monoceros.configuration_answer import plain
 
 
 class InFolder(unittest.TestCase):

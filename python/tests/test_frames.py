@@ -8,7 +8,7 @@ import unittest
 from typing import List
 
 from monoceros import frames
-from monoceros.frames import FrameReader, FrameError, pack
+from monoceros.frames import FrameError, FrameReader, pack
 
 MESSAGES = [
     pack(frames.REQUEST, 0, 1, b"x" * 300),

@@ -17,8 +17,16 @@ from monoceros import frames
 from monoceros.forked import settle_after_fork
 from monoceros.thread_starts import ThreadStarts
 
-from .acceptor import PATIENCE, Acceptor, Received, assemble, ends, request_payload, make_environ
-from .acceptor import wait_until
+from .acceptor import (
+    PATIENCE,
+    Acceptor,
+    Received,
+    assemble,
+    ends,
+    make_environ,
+    request_payload,
+    wait_until,
+)
 
 APPLICATION = """
     import os, signal, sys
