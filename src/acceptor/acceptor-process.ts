@@ -2,7 +2,6 @@
  * The process around an acceptor: it turns the arbiter's messages and signals into calls of an
  * `Acceptor`, and the acceptor's end into a message and an exit status (`EXIT.acceptor`).
  */
-
 import { rmSync } from 'node:fs'
 import type { Dropped } from '../edge/cache/shared-drops.ts'
 import { ErrorLog } from '../logging/error-log.ts'

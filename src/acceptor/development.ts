@@ -1,5 +1,4 @@
 /** What an acceptor does for `--reload` only. It is not imported without it. */
-
 import type { EdgeHandler } from '../edge/chain.ts'
 import { Audience } from '../edge/development/audience.ts'
 import { BrowserStreams } from '../edge/development/browser-streams.ts'

@@ -35,7 +35,6 @@
  * | `take-tokens` | requests of these clients are counted for `rate_limit` |
  * | `worker-event` | one of its workers was started, serves, was replaced or has ended |
  */
-
 import type { Dropped } from '../edge/cache/shared-drops.ts'
 import type { Coded } from '../messages/coded.ts'
 import type { Snapshot } from '../metrics/snapshot.ts'

@@ -1,5 +1,4 @@
 /** The hooks of a config file in TypeScript that run in the process of the application. */
-
 import type { ErrorLog } from '../logging/error-log.ts'
 import { coded, fromElsewhere } from '../messages/coded.ts'
 import type { RequestEvents } from '../observe/request-events.ts'

@@ -5,7 +5,6 @@
  * arbiter asks it with `ArbiterActions.ask`. Both are plain data: they go over the channel as
  * structured clones.
  */
-
 import type { LogLevel } from '../logging/log-level.ts'
 import type { Snapshot } from '../metrics/snapshot.ts'
 import type {

@@ -1,5 +1,4 @@
 /** An acceptor as seen by the arbiter: a child process, the messages to and from it, its end. */
-
 import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'

@@ -1,5 +1,4 @@
 /** How acceptors end, and why they cannot start. */
-
 import type { ChildProcess } from 'node:child_process'
 import type { FailureKind } from '../acceptor/messages.ts'
 import { type Coded, CodedError } from '../messages/coded.ts'

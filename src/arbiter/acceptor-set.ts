@@ -2,7 +2,6 @@
  * The acceptors that serve one version of the settings: started together, kept complete, ended
  * together.
  */
-
 import type { BrowserChange } from '../acceptor/messages.ts'
 import type { Details, QuestionName } from '../acceptor/questions.ts'
 import type { ErrorLog } from '../logging/error-log.ts'

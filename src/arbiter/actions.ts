@@ -5,7 +5,6 @@
  * (`drivers/signals.ts`) are the driver of the command; a control socket or a file watcher is
  * another implementation of the same interface.
  */
-
 import type { BrowserChange, WorkerReport } from '../acceptor/messages.ts'
 import type { Details, QuestionName } from '../acceptor/questions.ts'
 import type { LogLevel } from '../logging/error-log.ts'

@@ -2,7 +2,6 @@
  * The process at the top: it holds the listening sockets, keeps the acceptors running, and carries
  * out the actions that its drivers decide on. It never sees a request.
  */
-
 import { isDeepStrictEqual } from 'node:util'
 import type { BrowserChange } from '../acceptor/messages.ts'
 import type { Details, QuestionName } from '../acceptor/questions.ts'

@@ -1,5 +1,4 @@
 /** The user and groups that acceptors run as, and what belongs to that user. */
-
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, fchownSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { CodedError, coded } from '../messages/coded.ts'
@@ -137,8 +136,7 @@ function starterWithGroups(uid: number, gid: number, groups: readonly number[]):
     coded(
       'MONO3102',
       'initgroups needs setpriv (of util-linux) or python3 to start processes with several ' +
-        'groups. ' +
-        'Install one of them, or leave --initgroups out.',
+        'groups. Install one of them, or leave --initgroups out.',
     ),
   )
 }

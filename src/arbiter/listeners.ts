@@ -1,5 +1,4 @@
 /** The addresses to listen on: resolves and binds them, and explains failures. */
-
 import { lookup } from 'node:dns/promises'
 import { chownSync, fstatSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
 import { connect, isIP } from 'node:net'

@@ -1,5 +1,4 @@
 /** The pid file: it names the process that other programs send signals to. */
-
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,

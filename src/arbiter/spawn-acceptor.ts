@@ -1,5 +1,4 @@
 /** How the process of an acceptor is started. */
-
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -147,8 +147,7 @@ function noKeyFor(
       coded(
         'MONO3206',
         `The certificates in ${file} are in the wrong order: put the server's first, and those ` +
-          'of ' +
-          'the authorities after it',
+          'of the authorities after it',
       ),
     )
   const files = [...new Set(keys.map((key) => key.file))].join(', ')

@@ -1,5 +1,4 @@
 /** The `monoceros` command: everything except the server itself. */
-
 import type { ConfigHost } from '../config/config-host.ts'
 import {
   commandOf,

@@ -2,7 +2,6 @@
  * `--daemon`: the command starts itself again, in a session of its own, and ends when that process
  * serves or cannot.
  */
-
 import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'

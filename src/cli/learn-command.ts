@@ -1,5 +1,4 @@
 /** `monoceros learn`: the documentation and its tutorial, which are a package of their own. */
-
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'

@@ -91,8 +91,7 @@ async function detach({ settings, configHost }: LoadedSettings): Promise<number>
   const { enableStdioInheritance } = settings
   if (settings.errorLogfile === '-' && (!enableStdioInheritance || process.stderr.isTTY))
     stderr.write(
-      'monoceros: note: A daemon has no terminal, so its error log is lost; ' +
-        'give --error-logfile\n',
+      'monoceros: note: A daemon has no terminal, so its error log is lost; give --error-logfile\n',
     )
   return await startDaemon(command, stderr, enableStdioInheritance)
 }

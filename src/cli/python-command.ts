@@ -1,5 +1,4 @@
 /** `monoceros python`: the embedded interpreter as a command. */
-
 import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, resolve } from 'node:path'

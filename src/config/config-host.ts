@@ -1,5 +1,4 @@
 /** The config host, seen from the command: a Python process that runs `gunicorn.conf.py`. */
-
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { type LogLevel, levelOfPython } from '../logging/log-level.ts'

@@ -1,5 +1,4 @@
 /** A Python configuration on the embedded interpreter, where no Python is installed. */
-
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { coded, fromElsewhere } from '../messages/coded.ts'

@@ -1,5 +1,4 @@
 /** Hooks in TypeScript or JavaScript that run beside the arbiter: in its process. */
-
 import type { LogLevel } from '../logging/log-level.ts'
 import { type Coded, fromElsewhere } from '../messages/coded.ts'
 import {

@@ -62,8 +62,7 @@ export function notesOnHooks(
         coded(
           'MONO1048',
           `${label}: this hook runs in the workers, and those of a Python application cannot ` +
-            'run a ' +
-            'function in TypeScript or JavaScript. Use a gunicorn.conf.py',
+            'run a function in TypeScript or JavaScript. Use a gunicorn.conf.py',
         ),
       )
     }

@@ -2,7 +2,6 @@
  * Combines all sources of settings. What only some of them need is loaded when they are there,
  * because it would take a third of the start of a command that has flags only.
  */
-
 import { resolve } from 'node:path'
 import { coded } from '../messages/coded.ts'
 import type { PythonCommand } from '../process/python-command.ts'

@@ -1,5 +1,4 @@
 /** Config files that are an object: JSON, or the default export of a module. */
-
 import { existsSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { coded } from '../messages/coded.ts'

@@ -1,5 +1,4 @@
 /** Reads the config file, whatever its kind. It is loaded only if there is one. */
-
 import { statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { coded } from '../messages/coded.ts'

@@ -1,5 +1,4 @@
 /** Asks a running server over its control socket. */
-
 import { request } from 'node:http'
 import { type Coded, CodedError, coded } from '../messages/coded.ts'
 import { EXIT } from '../process/exit-status.ts'

@@ -1,5 +1,4 @@
 /** `monoceros ctl`: asks a running server, and tells it what to do. */
-
 import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,5 +1,4 @@
 /** Which server a command means. */
-
 import { lstatSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { coded } from '../messages/coded.ts'
@@ -43,8 +42,7 @@ export async function findServer(
       coded(
         'MONO6006',
         'No server of this user was found. Name it with --pid-file, --control-socket or --pid, ' +
-          'if ' +
-          'it runs',
+          'if it runs',
       ),
       EXIT.ctl.NO_SERVER,
     )

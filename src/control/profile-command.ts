@@ -2,7 +2,6 @@
  * `monoceros ctl profile` and `monoceros ctl memory`: what the application of a running server does
  * with its time and its memory. The files are written here, by the user of the command.
  */
-
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { extname, isAbsolute, resolve } from 'node:path'
 import { coded } from '../messages/coded.ts'

@@ -5,7 +5,6 @@
  * Times are milliseconds since 1970, durations are seconds, sizes are bytes. A value that is not
  * known is null. Fields may be added; none changes its meaning within one {@link PROTOCOL}.
  */
-
 import type {
   AcceptorState,
   ControlRequest,
@@ -14,7 +13,6 @@ import type {
   ProcessUsage,
   SlowRequest,
 } from '../observe/server-state.ts'
-
 import type { ProfileResults } from './profile-protocol.ts'
 
 export type { AcceptorState, ControlRequest, ControlWorker, LogRecord, ProcessUsage, SlowRequest }

@@ -1,5 +1,4 @@
 /** Where control sockets are if nobody says so: a folder that only its user can enter. */
-
 import { lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

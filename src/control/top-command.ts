@@ -1,5 +1,4 @@
 /** `monoceros top`: what a running server is doing, live in the terminal. */
-
 import type { ReadStream, WriteStream } from 'node:tty'
 import { coded } from '../messages/coded.ts'
 import { EXIT } from '../process/exit-status.ts'

@@ -1,5 +1,4 @@
 /** What both kinds of environ share: those for workers, and those for applications in process. */
-
 import { type FieldName, HOST, WELL_KNOWN_NAMES } from '../http/field-names.ts'
 import type { Peer, ProxyHeader } from '../http/peer.ts'
 import type { RequestHead } from '../http/request-head.ts'

@@ -1,5 +1,4 @@
 /** Writes lines of a log in batches. */
-
 import { closeSync, write } from 'node:fs'
 import { type Coded, coded } from '../messages/coded.ts'
 import { LogFile } from './log-file.ts'

@@ -1,5 +1,4 @@
 /** What the logs record of requests: both logs subscribe to the events of {@link RequestEvents}. */
-
 import { quoteText } from '../bytes/quoted.ts'
 import { type Code, type Coded, coded } from '../messages/coded.ts'
 import type { AccessRecord } from '../observe/access-record.ts'

@@ -1,5 +1,4 @@
 /** `monoceros install`: installs Python packages without an installed Python. */
-
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { coded } from '../messages/coded.ts'

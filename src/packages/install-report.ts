@@ -1,5 +1,4 @@
 /** What `monoceros install` prints when it is done. */
-
 import { relative } from 'node:path'
 import { coded } from '../messages/coded.ts'
 import type { TextOutput } from '../process/text-output.ts'

@@ -1,5 +1,4 @@
 /** What the processes of Monoceros need of the runtime that they run on. */
-
 import { type Coded, CodedError, coded } from '../messages/coded.ts'
 
 /**

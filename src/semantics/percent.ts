@@ -1,5 +1,4 @@
 /** Percent-encoding (RFC 3986 §2.1), of bytes and of latin-1 views of bytes. */
-
 import { PERCENT } from './syntax.ts'
 
 /**

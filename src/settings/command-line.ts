@@ -1,5 +1,4 @@
 /** Parses the command line, with Node's `util.parseArgs` and the settings table. */
-
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { coded } from '../messages/coded.ts'
 import type { SettingDefinition, SettingType } from './definition.ts'

@@ -1,5 +1,4 @@
 /** A client of StatsD and DogStatsD daemons. */
-
 import { RelaySender } from '../logging/senders/relay-sender.ts'
 import type { OnTrouble, Sender } from '../logging/senders/sender.ts'
 import { UdpSender } from '../logging/senders/udp-sender.ts'

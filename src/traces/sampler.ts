@@ -52,8 +52,7 @@ export function makeSampler(ratio: string | null, env: NodeJS.ProcessEnv): Sampl
         coded(
           'MONO8401',
           `OTEL_TRACES_SAMPLER=${name} is not supported: use always_on, always_off, ` +
-            'traceidratio, ' +
-            'or one of these after parentbased_; or trace_sample',
+            'traceidratio, or one of these after parentbased_; or trace_sample',
         ),
       )
   }

@@ -1,5 +1,4 @@
 /** The unix socket on which a running server is asked and told. */
-
 import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { CodedError, coded } from '../../messages/coded.ts'

@@ -1,5 +1,4 @@
 /** The control of the server over HTTP, on the addresses of `metrics_bind`: only with a token. */
-
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ActionName } from '../../control/protocol.ts'

@@ -1,5 +1,4 @@
 /** The dashboard: a page at `/` of `metrics_bind`, and what it shows. */
-
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'

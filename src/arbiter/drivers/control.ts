@@ -1,5 +1,4 @@
 /** The driver behind `monoceros ctl`: commands over a unix socket. */
-
 import type { Socket } from 'node:net'
 import {
   makeRuntimeFolder,

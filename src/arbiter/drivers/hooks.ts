@@ -1,5 +1,4 @@
 /** The driver that calls the hooks of a configuration which run beside the arbiter. */
-
 import { constants } from 'node:os'
 import type { LogLevel } from '../../logging/error-log.ts'
 import { type Coded, coded } from '../../messages/coded.ts'

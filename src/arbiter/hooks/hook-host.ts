@@ -1,5 +1,4 @@
 /** What calls the hooks of one configuration. */
-
 import type { LogLevel } from '../../logging/error-log.ts'
 import type { Coded } from '../../messages/coded.ts'
 

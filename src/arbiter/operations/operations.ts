@@ -1,5 +1,4 @@
 /** What listens at `metrics_bind`: loaded only if that is set. */
-
 import { isDeepStrictEqual } from 'node:util'
 import { coded } from '../../messages/coded.ts'
 import type { Settings } from '../../settings/table.ts'

@@ -52,8 +52,7 @@ export const startRows = {
       run:
         'monoceros --bind unix:/tmp/' +
         'a-very-long-name-that-goes-on-and-on-and-on-and-on-and-on-and-on-and-on-' +
-        'for-more-than-a-hundred-bytes-which-no-system-takes' +
-        '.sock shop:app',
+        'for-more-than-a-hundred-bytes-which-no-system-takes.sock shop:app',
       shows: '…Cannot listen at unix:/tmp/…: the path of a unix socket has at most … bytes, …',
     },
     cure: 'Choose a shorter path, such as `unix:/run/shop.sock`.',

@@ -2,7 +2,6 @@
  * The program of a worker's thread: an interpreter in which `monoceros.embedded` runs until the
  * acceptor sends STOP.
  */
-
 import { workerData } from 'node:worker_threads'
 import { coded } from '../../../messages/coded.ts'
 import { WARNING } from '../../workers/log-levels.ts'
