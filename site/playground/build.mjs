@@ -20,6 +20,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { rolldown } from 'rolldown'
+import { tutorialTasks } from './tutorial-tasks.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -65,15 +66,16 @@ function serverFiles() {
   const modules = readdirSync(package_).filter((name) => name.endsWith('.py'))
   const page = readdirSync(join(here, 'python')).filter((name) => name.endsWith('.py'))
   return {
-    ...texts(package_, modules, 'monoceros'),
+    ...texts(package_, modules, 'monoceros/'),
     'monoceros_pyodide/__init__.py': '',
-    ...texts(join(here, 'python'), page, 'monoceros_pyodide'),
+    ...texts(join(here, 'python'), page, 'monoceros_pyodide/'),
   }
 }
 
-function texts(folder, names, to) {
+/** The texts of files by their names, with `prefix` in front of these. */
+function texts(folder, names, prefix = '') {
   return Object.fromEntries(
-    names.map((name) => [`${to}/${name}`, readFileSync(join(folder, name), 'utf8')]),
+    names.map((name) => [`${prefix}${name}`, readFileSync(join(folder, name), 'utf8')]),
   )
 }
 
@@ -89,7 +91,7 @@ async function bundle(folder) {
     moduleTypes: { '.css': 'text' },
     // The package says that its modules have no side effects; ours define the global Buffer.
     treeshake: { moduleSideEffects: (id) => id.startsWith(here) },
-    plugins: [tutorialFiles(), nodeModules()],
+    plugins: [tutorial(), nodeModules()],
     onLog: (_level, log) => {
       throw new Error(log.message)
     },
@@ -108,21 +110,21 @@ async function bundle(folder) {
   return output.flatMap((chunk) => ('moduleIds' in chunk ? chunk.moduleIds : []))
 }
 
-/** `virtual:tutorial-files`: the programs of the tutorial by their names. */
-function tutorialFiles() {
-  const name = 'virtual:tutorial-files'
+/** `virtual:tutorial`: the programs of the tutorial by their names, and its tasks. */
+function tutorial() {
+  const name = 'virtual:tutorial'
   return {
     name,
     resolveId: (id) => (id === name ? `\0${name}` : null),
     load: (id) => {
       if (id !== `\0${name}`) return null
-      const tutorial = join(root, 'examples', 'tutorial')
-      const files = Object.fromEntries(
-        readdirSync(tutorial)
-          .filter((file) => /\.(py|ts)$/.test(file))
-          .map((file) => [file, readFileSync(join(tutorial, file), 'utf8')]),
+      const folder = join(root, 'examples', 'tutorial')
+      const files = readdirSync(folder).filter((file) => /\.(py|ts)$/.test(file))
+      const page = readFileSync(join(root, 'docs', 'guides', 'tutorial.md'), 'utf8')
+      return (
+        `export const tutorialFiles = ${JSON.stringify(texts(folder, files))}\n` +
+        `export const tutorialTasks = ${JSON.stringify(tutorialTasks(page))}\n`
       )
-      return `export const tutorialFiles = ${JSON.stringify(files)}`
     },
   }
 }

@@ -1,4 +1,4 @@
-import { tutorialFiles } from 'virtual:tutorial-files'
+import { tutorialFiles, tutorialTasks } from 'virtual:tutorial'
 import { judge, type Verdict } from './checks.ts'
 import { Editor } from './editor.ts'
 import { button, element, withCode, withErrorLinks } from './html.ts'
@@ -105,7 +105,7 @@ export class StepView implements MountedStep {
       element(
         'div',
         { class: 'mp-task' },
-        element('p', {}, element('strong', {}, 'Task. '), ...withCode(this.#step.task)),
+        element('p', {}, element('strong', {}, 'Task. '), ...withCode(this.#task())),
         this.#stale,
         this.#checks,
       ),
@@ -146,6 +146,10 @@ export class StepView implements MountedStep {
   #original(file: string): string {
     if (file === 'command.txt') return this.#step.command?.[this.#language] ?? ''
     return tutorialFiles[file] ?? ''
+  }
+
+  #task(): string {
+    return tutorialTasks[this.#step.number] ?? ''
   }
 
   #text(file: string): string {

@@ -1,6 +1,8 @@
-declare module 'virtual:tutorial-files' {
+declare module 'virtual:tutorial' {
   /** The programs of the tutorial by their names. */
   export const tutorialFiles: Readonly<Record<string, string>>
+  /** The tasks of the tutorial by the numbers of their steps. */
+  export const tutorialTasks: Readonly<Record<number, string>>
 }
 
 declare module '*.css' {

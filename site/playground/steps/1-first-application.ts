@@ -2,7 +2,6 @@ import type { Step } from './types.ts'
 
 export const step1: Step = {
   number: 1,
-  title: 'A first application',
   kind: 'application',
   files: { python: ['hello.py'], typescript: ['hello.ts'] },
   requests: [
@@ -10,13 +9,6 @@ export const step1: Step = {
     { method: 'GET', path: '/J%C3%BCrgen' },
     { method: 'GET', path: '/Ada?loud' },
   ],
-  task:
-    'Let the query string `loud` make the greeting loud: `GET /Ada?loud` answers `HELLO, ' +
-    'ADA!`. ' +
-    'Other requests are answered as before. ' +
-    '`environ` has what follows the question mark as `QUERY_STRING`. ' +
-    'Make the text loud before it becomes bytes: the upper case of `ı`, as in the name ' +
-    'Işıl, is `I`, which takes one byte less.',
   checks: [
     {
       title: 'other requests are answered as before',

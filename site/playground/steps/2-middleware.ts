@@ -68,14 +68,9 @@ export const app = (environ, startResponse) => {
 
 export const step2: Step = {
   number: 2,
-  title: 'A middleware that appends to the response',
   kind: 'application',
   files: { python: ['append.py', 'hello.py'], typescript: ['append.ts', 'hello.ts'] },
   requests: [{ method: 'GET', path: '/Ada' }],
-  task:
-    'Give `Append` a third argument, `before`: a text that comes before the body. ' +
-    'It may be left out, and then nothing comes before. ' +
-    'Let `app` put `Dear reader,` and a line break there.',
   checks: [
     {
       title: 'the text before the body',

@@ -8,7 +8,6 @@ const post = {
 
 export const step3: Step = {
   number: 3,
-  title: 'A server from scratch',
   kind: 'server',
   files: {
     python: ['server.py', 'append.py', 'hello.py', 'reference.py'],
@@ -19,15 +18,6 @@ export const step3: Step = {
     typescript: ['server.ts', 'reference.ts'],
   },
   requests: [{ method: 'GET', path: '/Ada%20Lovelace?lang=en' }, post],
-  task:
-    'Two headers have variables without `HTTP_` in front: `CONTENT_TYPE` and ' +
-    '`CONTENT_LENGTH`. ' +
-    'The server of this step forgets that. ' +
-    'Put a validator around the application (`wsgiref.validate.validator`, in TypeScript ' +
-    '`validator`), send `POST /Ada` with a `Content-Type`, read what the validator says, ' +
-    'and mend the server. ' +
-    'In the page, the validator is there already, and each request starts the Python ' +
-    'server once more.',
   checks: [
     {
       title: 'requests without these headers are answered as before',

@@ -2,7 +2,6 @@ import type { Step } from './types.ts'
 
 export const step4: Step = {
   number: 4,
-  title: 'Into production with one command',
   kind: 'command',
   files: {
     python: ['command.txt', 'append.py', 'hello.py'],
@@ -16,9 +15,6 @@ export const step4: Step = {
     { method: 'GET', path: '/Ada' },
     { method: 'GET', path: '/', headers: 'Content-Length: 1\nContent-Length: 2' },
   ],
-  task:
-    'Serve the application with four workers at port 8080 of all addresses. ' +
-    'A request may take 20 seconds: the flag is `--timeout`.',
   checks: [
     {
       title: 'the command starts the application',

@@ -2,7 +2,6 @@ import type { Step } from './types.ts'
 
 export const step6: Step = {
   number: 6,
-  title: 'Several applications in one process',
   kind: 'application',
   files: {
     python: ['several.py', 'where.py', 'hello.py'],
@@ -16,7 +15,6 @@ export const step6: Step = {
     { method: 'GET', path: '/docs/people/Ada' },
     { method: 'GET', path: '/python/of/course' },
   ],
-  task: 'Mount the greeting of step 1 at `/docs/people` too.',
   checks: [
     {
       title: 'the other mounts are as before',

@@ -5,7 +5,6 @@ const clear = { method: 'DELETE', path: '/' }
 
 export const step7: Step = {
   number: 7,
-  title: 'HTTP methods',
   kind: 'application',
   files: { python: ['notes.py', 'methods.py'], typescript: ['notes.ts'] },
   requests: [
@@ -15,9 +14,6 @@ export const step7: Step = {
     { method: 'OPTIONS', path: '/' },
     clear,
   ],
-  task:
-    'Let `DELETE` remove all notes. ' +
-    'It answers `204 No Content`, which has no body and no type.',
   checks: [
     {
       title: 'notes are added and shown as before',

@@ -2,7 +2,6 @@ import type { Step } from './types.ts'
 
 export const step8: Step = {
   number: 8,
-  title: 'When something goes wrong',
   kind: 'application',
   files: {
     python: ['handled.py', 'fragile.py'],
@@ -14,13 +13,6 @@ export const step8: Step = {
     { method: 'GET', path: '/late' },
     { method: 'GET', path: '/missing' },
   ],
-  task:
-    "Some errors are the client's. " +
-    'Let `/missing` raise one that is answered with `404 Not Found`. ' +
-    'In Python, raise `LookupError` in `fragile.py`, and let `ErrorHandler` tell it from the ' +
-    'others. ' +
-    'In TypeScript, throw an error that has `status: 404` and `expose: true`, which ' +
-    '`errorHandler` knows.',
   checks: [
     {
       title: 'what was well is well',

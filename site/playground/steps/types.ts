@@ -61,7 +61,6 @@ export type StepKind =
 /** One step of the tutorial, as data. */
 export interface Step {
   readonly number: number
-  readonly title: string
   readonly kind: StepKind
   /** The files in the editor, the main one first. Their texts are those of the tutorial. */
   readonly files: Both<readonly string[]>
@@ -71,7 +70,6 @@ export interface Step {
   readonly command?: Both<string>
   /** The requests of the tutorial, which the client offers; the first one is filled in. */
   readonly requests: readonly RequestText[]
-  /** The task, as the tutorial's page has it. */
-  readonly task: string
+  /** What the task of the tutorial's page asks for. */
   readonly checks: readonly Check[]
 }

@@ -1,0 +1,1 @@
+export function tutorialTasks(markdown: string): Record<number, string>
