@@ -32,7 +32,7 @@ from .embedded_timeout import (
 from .entries import Entries
 from .environ import make_template
 from .exchange import Exchange
-from .frames import Frame, FrameError
+from .frames import Frame, FrameError, protocol_error
 from .loader import LoadError
 from .outbox import Bytes
 from .serial import SerialWorker
@@ -100,7 +100,7 @@ def serve(link: Link) -> int:
         finally:
             hooks.served()
     except FrameError as error:
-        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
+        text = protocol_error("worker", error)
         print(text, file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
 
@@ -217,7 +217,7 @@ class EmbeddedWorker(SerialWorker):
             self._port.send(part)
 
     def _give_up(self, error: FrameError) -> NoReturn:
-        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
+        text = protocol_error("worker", error)
         print(text, file=sys.__stderr__)
         self._link.exit(exit_status.PROTOCOL_ERROR)
         raise SystemExit(exit_status.PROTOCOL_ERROR)

@@ -8,6 +8,8 @@ import json
 import struct
 from typing import Any, List, Optional, Tuple
 
+from .codes import coded
+
 #: The version of the protocol, which READY carries.
 PROTOCOL_VERSION = 4
 
@@ -127,6 +129,11 @@ class FrameError(Exception):
     """The other side broke the frame protocol. The worker ends; it never guesses."""
 
     code = "bad-frame"
+
+
+def protocol_error(process: str, error: FrameError) -> str:
+    """What a process prints before it ends. ``process`` is its name: ``worker``."""
+    return coded("MONO5011", f"monoceros {process}: the acceptor sent {error}")
 
 
 def pack(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

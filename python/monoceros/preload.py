@@ -23,7 +23,7 @@ from .channel import receive_some
 from .codes import coded
 from .entries import Entries
 from .forked import settle_after_fork
-from .frames import Frame, FrameError, FrameReader
+from .frames import Frame, FrameError, FrameReader, protocol_error
 from .loader import LoadError
 from .native import Socket
 from .preparation import prepare
@@ -70,7 +70,7 @@ def main() -> int:
         gc.collect()
         end = _Parent(channels).serve()
     except FrameError as error:
-        text = coded("MONO5011", f"monoceros preload parent: the acceptor sent {error}")
+        text = protocol_error("preload parent", error)
         print(text, file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
     if isinstance(end, int):

@@ -14,9 +14,8 @@ from typing import Deque, List, NoReturn
 
 from . import exit_status, frames, greenlets
 from .channel import Pipe, Service, receive_some, send_gathered
-from .codes import coded
 from .exchange import Exchange
-from .frames import Frame, FrameError, FrameReader
+from .frames import Frame, FrameError, FrameReader, protocol_error
 from .native import allocate_lock, sleep, start_thread
 from .outbox import Bytes, Watcher
 from .serial import SerialWorker
@@ -101,7 +100,7 @@ class SoloWorker(SerialWorker):
                 self._lose()
 
     def _give_up(self, error: FrameError) -> NoReturn:
-        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
+        text = protocol_error("worker", error)
         try:
             write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
         finally:

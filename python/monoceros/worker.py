@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Callable, List, MutableSequence, NamedTup
 
 from . import exit_status, frames
 from .channel import Service
-from .codes import coded
 from .cooperative import CooperativeWorker
 from .entries import Entries
 from .environ import make_template
-from .frames import FrameError, FrameReader
+from .frames import FrameError, FrameReader, protocol_error
 from .loader import LoadError
 from .native import Socket, cooperative_wait
 from .preparation import prepare
@@ -127,7 +126,7 @@ def run(channels: Channels, load: Callable[[Startup, Channels], Loaded | None]) 
             return exit_status.NOT_LOADED
         return _serve(startup, loaded, channels, ledger)
     except FrameError as error:
-        text = coded("MONO5011", f"monoceros worker: the acceptor sent {error}")
+        text = protocol_error("worker", error)
         print(text, file=sys.__stderr__)
         return exit_status.PROTOCOL_ERROR
 
