@@ -76,9 +76,20 @@ class CodesTest(unittest.TestCase):
         self.assertEqual(coded("MONO2001", "one"), "one [MONO2001]")
         self.assertEqual(coded("MONO2001", "one\ntwo"), "one [MONO2001]\ntwo")
 
+    def test_a_code_stands_before_what_introduces_the_next_lines(self) -> None:
+        self.assertEqual(coded("MONO2001", "one:\n  two"), "one [MONO2001]:\n  two")
+        self.assertEqual(coded("MONO2001", "1.5 s. At:\n  a. b"), "1.5 s [MONO2001]. At:\n  a. b")
+        self.assertEqual(coded("MONO2001", "one. Two:"), "one. Two: [MONO2001]")
+
     def test_a_text_keeps_the_code_that_it_has(self) -> None:
-        text = "one [MONO2001]\ntwo"
-        self.assertEqual(coded("MONO2002", text), text)
+        for plain in ("one", "one\ntwo", "one:\n  two", "one. At:\n  two"):
+            with self.subTest(plain):
+                text = coded("MONO2001", plain)
+                self.assertEqual(coded("MONO2002", text), text)
+
+    def test_a_code_within_a_line_or_in_a_later_one_is_not_that_of_the_text(self) -> None:
+        self.assertEqual(coded("MONO2001", "a [MONO2002] b"), "a [MONO2002] b [MONO2001]")
+        self.assertEqual(coded("MONO2001", "a\nb [MONO2002]"), "a [MONO2001]\nb [MONO2002]")
 
     def test_errors_and_warnings_have_a_code(self) -> None:
         found = []

@@ -300,7 +300,7 @@ class TimeOuts(EmbeddedCase):
         self.assertEqual(self.response(2).body, b"/next")
         (text,) = self.log(1, frames.ERROR)
         self.assertIn(
-            "the request ran out of time. Stack (most recent call last): [MONO4011]\n  File ", text
+            "the request ran out of time [MONO4011]. Stack (most recent call last):\n  File ", text
         )
         self.assertIn("in endless", text)
         self.assertNotIn("exchange.py", text)

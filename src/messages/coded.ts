@@ -1,7 +1,9 @@
 /**
  * Codes of errors and warnings, such as `MONO1001`: each stands at the end of the first line of its
- * text, in brackets. So it goes wherever the text goes: through frames, messages between processes,
- * files and syslog. `docs/errors/` has a page for each, made from {@link TABLE}.
+ * text, in brackets. A line that ends in a colon introduces the next ones, so there the code stands
+ * before the sentence that does: `2 servers run [MONO6007]. Name one:`. In the text, it goes
+ * wherever the text goes: through frames, messages between processes, files and syslog.
+ * `docs/errors/` has a page for each, made from {@link TABLE}.
  */
 import type { TABLE } from './table.ts'
 
@@ -13,20 +15,29 @@ declare const marked: unique symbol
 /** A text with a code. Logs take no other text for warnings and errors. */
 export type Coded = string & { readonly [marked]: true }
 
-/** A first line that ends in a code. */
-const WITH_CODE = /^([^\n]*) \[(MONO\d{4})\](?=\n|$)/
+/** A first line with a code at its end, or before its colon or the sentence that ends in it. */
+const WITH_CODE = /^([^\n]*) \[(MONO\d{4})\](?=$|\n|:\n|\. [^\n]*:\n)/
 
 /**
  * Adds its code to a text. A text that has one keeps it: whoever has written it knows better what
  * is wrong than who passes it on.
  *
  * @example coded('MONO1001', 'Unknown option "--x"') // 'Unknown option "--x" [MONO1001]'
+ * @example coded('MONO2031', 'No Python. Tried:\n - a') // 'No Python [MONO2031]. Tried:\n - a'
  */
 export function coded(code: Code, text: string): Coded {
   if (text.includes('[MONO') && WITH_CODE.test(text)) return text as Coded
   const end = text.indexOf('\n')
   if (end === -1) return `${text} [${code}]` as Coded
-  return `${text.slice(0, end)} [${code}]${text.slice(end)}` as Coded
+  const place = placeIn(text.slice(0, end))
+  return `${text.slice(0, place)} [${code}]${text.slice(place)}` as Coded
+}
+
+/** Where the code stands in the first of several lines. */
+function placeIn(line: string): number {
+  if (!line.endsWith(':')) return line.length
+  const introduction = line.lastIndexOf('. ')
+  return introduction === -1 ? line.length - 1 : introduction
 }
 
 /** A text without its code, and the code; null if it has none. */

@@ -1,4 +1,5 @@
 /** The pages about errors and warnings, in Markdown, and the same as plain text. */
+import { type Code, coded } from './coded.ts'
 import { EXAMPLE_FILES, type MessageRow } from './row.ts'
 
 /** The areas, by the beginning of their codes, and what they are about. */
@@ -44,7 +45,8 @@ export function renderIndex(table: MessageTable): string {
 
 ${GENERATED}
 
-Every error and every warning of the command has a code, which stands at the end of its line: \`[MONO1001]\`.
+Every error and every warning has a code, in brackets at the end of its first line: \`[MONO1001]\`.
+If that line introduces a list or a stack, the code stands before that: \`2 servers run [MONO6007]. Name one:\`.
 Each code has a page with the cause, an example and the cure; \`monoceros explain MONO1001\` prints it, without a network.
 With \`--log-format json\`, the code is in the member \`code\` of an entry.
 A code keeps its meaning in all versions, while the words of its line may change: so let alerts look for codes.
@@ -62,13 +64,12 @@ export function renderPage(code: string, row: MessageRow): string {
     ([name, text]) => `**${name}**:\n\n\`\`\`${languageOf(name)}\n${text.trimEnd()}\n\`\`\`\n`,
   )
   const commands = run.split('\n').map((line) => `$ ${line}`)
-  const printed = `${oneLine(shows)} [${code}]`
   return `# ${code}: ${row.title}
 
 ${GENERATED}
 
 \`\`\`text
-${oneLine(row.line)} [${code}]
+${withCode(code, row.line)}
 \`\`\`
 
 It is ${row.level === 'error' ? 'an' : 'a'} **${row.level}**.
@@ -80,7 +81,7 @@ ${sentences(row.cause)}
 ## Example
 
 ${blocks.length === 0 ? '' : `${blocks.join('\n')}\n`}\`\`\`console
-${[...commands, printed].join('\n')}
+${[...commands, withCode(code, shows)].join('\n')}
 \`\`\`
 
 \`…\` stands for what differs.
@@ -104,17 +105,23 @@ export function plainPage(code: string, row: MessageRow): string {
   const commands = run.split('\n').map((line) => `$ ${line}`)
   return `${code}: ${row.title} (${row.level})
 
-  ${oneLine(row.line)} [${code}]
+${indented(withCode(code, row.line))}
 
 Cause
 ${indented(plain(row.cause))}
 
 Example
-${indented(`${listings.join('')}${[...commands, `${oneLine(shows)} [${code}]`].join('\n')}`)}
+${indented(`${listings.join('')}${[...commands, withCode(code, shows)].join('\n')}`)}
 
 Cure
 ${indented(plain(row.cure))}
 `
+}
+
+/** A line of a row as it is printed. One that introduces others gets `…` for them. */
+export function withCode(code: string, line: string): string {
+  const text = oneLine(line)
+  return coded(code as Code, text.endsWith(':') ? `${text}\n  …` : text)
 }
 
 /** The table without what only tests need, and without the line breaks of its source. */

@@ -327,7 +327,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
     const several = await ctl('status')
     expect(several.code).toBe(3)
     expect(several.stderr).toContain(
-      '2 servers run. Name one with --pid, --pid-file or --control-socket: [MONO6007]',
+      '2 servers run [MONO6007]. Name one with --pid, --pid-file or --control-socket:\n',
     )
     expect(several.stderr).toContain(`--pid ${server.pid}  shop:app at http`)
     const version = await ctl('status', '--pid', String(process.pid))

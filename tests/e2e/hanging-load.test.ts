@@ -154,7 +154,7 @@ describe.skipIf(!hasPython())('a Python application', () => {
         exit.stderr.indexOf('could not be loaded within 6 s (load_timeout)'),
       )
       expect(end).toMatch(
-        /^could not be loaded within 6 s \(load_timeout\)\. Stack \(most recent call last\): \[MONO\d{4}\]\n/,
+        /^could not be loaded within 6 s \(load_timeout\) \[MONO\d{4}\]\. Stack \(most recent call last\):\n/,
       )
       expect(end).toMatch(/File "[^"]*\/webapp\.py", line 1, in <module>\n {4}import helper\n/)
       expect(end).toMatch(shown)
@@ -271,7 +271,7 @@ describe('an application in TypeScript', () => {
     })
     expect(exit.code).toBe(3)
     expect(exit.stderr).toMatch(
-      /could not be loaded within 4 s \(load_timeout\)\. Stack \(most recent call first\): \[MONO\d{4}\]\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n/,
+      /could not be loaded within 4 s \(load_timeout\) \[MONO\d{4}\]\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n/,
     )
     expect(exit.stderr).not.toMatch(/at .*(node:internal|\/dist\/)/)
   })
@@ -332,7 +332,7 @@ describe('an application in TypeScript', () => {
     expect(await answer(server)).toBe('served')
     const blocked = exchangeOnce(server, get('/block')).catch(() => {})
     await server.waitForLog(
-      /blocked the event loop for more than 3 s \(timeout\); killing the process\. Stack \(most recent call first\): \[MONO\d{4}\]\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n {4}at app \(/,
+      /blocked the event loop for more than 3 s \(timeout\); killing the process \[MONO\d{4}\]\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n {4}at app \(/,
       { timeout: START },
     )
     await blocked

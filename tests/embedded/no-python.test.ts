@@ -230,7 +230,7 @@ describe('Flask', () => {
         path: '/loop',
         stack: ['round and round', 'loop'],
         // It can be interrupted, so its worker goes on.
-        log: /GET \/loop: the request ran out of time\. Stack/,
+        log: /GET \/loop: the request ran out of time \[MONO4011\]\. Stack/,
         remain: 2,
       },
       {

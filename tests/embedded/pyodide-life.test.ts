@@ -235,7 +235,9 @@ describe('two workers', () => {
     }
     expect(received).toBe(size)
     expect(await answer).toBe('504')
-    await server.waitForLog(/GET \/endless\/a: the request ran out of time\. Stack/, { from })
+    await server.waitForLog(/GET \/endless\/a: the request ran out of time \[MONO4011\]\. Stack/, {
+      from,
+    })
     expect(server.log().slice(from)).not.toMatch(/Killing (the )?worker/)
     expect((await exchangeOnce(server, get('/noted/x'))).text).toBe(before)
   })

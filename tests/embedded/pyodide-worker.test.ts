@@ -487,8 +487,8 @@ describe('one worker with a second for each request', () => {
       const log = server.log().slice(from)
       const name = path.slice(1)
       expect(log).toContain(
-        `GET ${path}: the request ran out of time. ` +
-          'Stack (most recent call last): [MONO4011]\n  File ',
+        `GET ${path}: the request ran out of time [MONO4011]. ` +
+          'Stack (most recent call last):\n  File ',
       )
       expect(log).toContain(`in ${name}`)
       expect(log).not.toMatch(

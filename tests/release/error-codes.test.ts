@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { withCode } from '../../src/messages/pages.ts'
 import { EXAMPLE_FILES, type MessageRow } from '../../src/messages/row.ts'
 import { TABLE } from '../../src/messages/table.ts'
 import { temporaryDirectory } from '../support/applications.ts'
@@ -59,8 +60,9 @@ async function printed(code: string, { files = {}, run }: MessageRow['example'])
 
 /** What an example shows, as a pattern: `…` stands for anything. */
 function patternOf(code: string, shows: string): RegExp {
-  const line = `${shows.replace(/\s*\n\s*/g, ' ')} [${code}]`
-  const parts = line.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const parts = withCode(code, shows)
+    .split('…')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
   return new RegExp(parts.join('.*'))
 }
 

@@ -315,7 +315,7 @@ test(
     const conflict = await install(cwd, ['left', 'right'])
     expect(conflict.code).toBe(1)
     expect(conflict.err).toContain(
-      'monoceros install: the requirements conflict with each other: [MONO7103]\n  left 1.0 ' +
+      'monoceros install: the requirements conflict with each other [MONO7103]:\n  left 1.0 ' +
         'depends on shared==1.0\n  right 1.0 depends on shared==2.0\n',
     )
     const closed = await PackageIndex.start()
@@ -325,7 +325,7 @@ test(
     })
     expect(unreachable.code).toBe(1)
     expect(unreachable.err).toMatch(
-      /not every source could be reached: \[MONO7103\]\n {2}http:.*connection refused\nThe index/,
+      /not every source could be reached \[MONO7103\]:\n {2}http:.*connection refused\nThe index/,
     )
     const invalid = await install(cwd, ['not a requirement!'])
     expect(invalid).toMatchObject({
@@ -388,7 +388,7 @@ test(
       const stranger = await install(cwd, ['safe', '--retries', '0'], env)
       expect(stranger.code).toBe(1)
       expect(stranger.err).toMatch(
-        /not every source could be reached: \[MONO7103\]\n.*index\.test.*self-signed certificate/,
+        /not every source could be reached \[MONO7103\]:\n.*index\.test.*self-signed certificate/,
       )
       const cert = join(cwd, 'cert.pem')
       writeFileSync(cert, testCertificate.cert)
@@ -421,7 +421,7 @@ test(
     const nowhere = await run()
     expect(nowhere.code).toBe(1)
     expect(nowhere.err).toContain(
-      `cannot get ${pip}, which installs the packages. It was looked for in: [MONO7103]\n` +
+      `cannot get ${pip}, which installs the packages [MONO7103]. It was looked for in:\n` +
         `  ${wheels}\n`,
     )
     writeFileSync(join(wheels, pip), 'not it')

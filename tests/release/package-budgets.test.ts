@@ -160,7 +160,7 @@ describe('without monoceros-pyodide', () => {
 
   test('a server that finds no Python says so, and what would do instead', async () => {
     const { code, stderr } = await command('-b', '127.0.0.1:0', 'site:app')
-    expect(stderr).toMatch(/No Python 3\.9 or newer was found\. Tried: \[MONO2031\]/)
+    expect(stderr).toMatch(/No Python 3\.9 or newer was found \[MONO2031\]\. Tried:\n/)
     expect(stderr).toContain(line)
     expect(code).toBe(1)
   })

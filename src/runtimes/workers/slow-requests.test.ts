@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { coded } from '../../messages/coded.ts'
 import type { Assignment } from './assignment.ts'
 import { SlowRequests } from './slow-requests.ts'
 
@@ -77,13 +78,14 @@ test('the newest are kept with their stacks, and without their queries', () => {
     { request: 'GET /slow', seconds: 2.5, worker: 7, stack: null },
   ])
   const entry = (stack: string) =>
-    `GET /slow?token=secret: has run for 2.5 s (slow_request). ${stack}`
+    coded('MONO4010', `GET /slow?token=secret: has run for 2.5 s (slow_request). ${stack}`)
   slow.logged(7, one.stream + 1, entry('of another request'))
   slow.logged(8, one.stream, entry('of another worker'))
   slow.logged(7, one.stream, 'GET /slow: something else')
-  slow.logged(7, one.stream, entry('x'.repeat(9000)))
+  const stack = `Stack (most recent call last):\n${'x'.repeat(9000)}`
+  slow.logged(7, one.stream, entry(stack))
   slow.logged(7, one.stream, entry('a second one'))
-  expect(slow.recent).toMatchObject([{ stack: `${'x'.repeat(8192)} …` }])
+  expect(slow.recent).toMatchObject([{ stack: `${stack.slice(0, 8192)} …` }])
 })
 
 test('there are never more than 20 of them', () => {
