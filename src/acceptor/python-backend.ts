@@ -4,7 +4,7 @@ import { usualEnviron } from '../gateway/environ.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import type { RequestHandler } from '../http/exchange.ts'
 import type { ErrorLog } from '../logging/error-log.ts'
-import { coded } from '../messages/coded.ts'
+import { coded, splitCode } from '../messages/coded.ts'
 import type { ControlRequest } from '../observe/server-state.ts'
 import type { WorkerEvents } from '../observe/worker-events.ts'
 import { processName } from '../process/process-title.ts'
@@ -245,23 +245,22 @@ function configurationPaths({ config }: Settings): string[] {
  */
 function refuseSeveralAcceptors({ acceptors }: Settings, tried: string): void {
   if (acceptors === 1) return
-  throw new InterpreterError(
-    coded(
-      'MONO2035',
-      `${tried}\nThe embedded Python cannot replace it with --acceptors ${acceptors}: ` +
-        'its file locks do not work across processes, so SQLite databases could be destroyed. ' +
-        'Leave --acceptors out to use the embedded Python.',
-    ),
+  throw cannotReplace(
+    tried,
+    `--acceptors ${acceptors}: its file locks do not work across processes, so SQLite databases ` +
+      'could be destroyed. Leave --acceptors out to use the embedded Python.',
   )
 }
 
 function refuseGreenlets({ workerClass }: Settings, tried: string): void {
   if (workerClass !== 'gevent') return
-  throw new InterpreterError(
-    coded(
-      'MONO2035',
-      `${tried}\nThe embedded Python cannot replace it with worker_class gevent: it has no ` +
-        'sockets.',
-    ),
+  throw cannotReplace(tried, 'worker_class gevent: it has no sockets.')
+}
+
+/** The code is that of the whole: its page is about both, so the one of `tried` goes. */
+function cannotReplace(tried: string, why: string): InterpreterError {
+  const text = splitCode(tried)?.text ?? tried
+  return new InterpreterError(
+    coded('MONO2035', `${text}\nThe embedded Python cannot replace it with ${why}`),
   )
 }
