@@ -1,5 +1,6 @@
 /** What `monoceros learn` answers: the pages of the site, and requests to save. */
 import { relative } from 'node:path'
+import { coded } from './coded.js'
 import { createPages } from './pages.js'
 import { LIMITS, readProject, SaveError, saveAsNew, saveInto } from './project.js'
 import { isSecret, readSession } from './session.js'
@@ -97,7 +98,7 @@ export function createApplication(session) {
     swaps++
     if (swaps === 1) return ok({ key: session.key })
     // Two have had it: one of them is not the browser that was opened.
-    if (swaps === 2) console.error(`monoceros learn: ${USED_TWICE}`)
+    if (swaps === 2) console.error(`monoceros learn: ${coded('MONO7205', USED_TWICE)}`)
     return problem('403 Forbidden', USED_TWICE)
   }
 

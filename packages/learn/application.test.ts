@@ -113,9 +113,16 @@ test('the address for the browser gives the key once', async () => {
   expect((await ask('save')).status).toBe(200)
   // Somebody else had it, too: nobody saves any more.
   expect((await ask('key', once)).status).toBe(403)
+  expect(vi.mocked(console.error).mock.calls.at(-1)).toEqual([
+    'monoceros learn: The address that the command opened was used twice, so nothing is saved ' +
+      'any more. Start the command again. [MONO7205]',
+  ])
   expect((await ask('save')).status).toBe(403)
   expect((await ask('save', PROJECT, { 'X-Monoceros-Key': '' })).status).toBe(403)
+  // It is told once.
+  vi.mocked(console.error).mockClear()
   expect((await ask('key', once)).status).toBe(403)
+  expect(console.error).not.toHaveBeenCalled()
 })
 
 test('pages come with their policy, and may not be shown in a frame', async () => {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { coded } from './coded.js'
 
 export const HELP = `Usage: monoceros learn [options]
 
@@ -13,7 +14,7 @@ runs in the page, and opens the browser.
   -h, --help        show this
 `
 
-/** A mistake of the user: its message is one line. */
+/** A mistake of the user, or of this machine: its message is one line, which ends in its code. */
 export class UsageError extends Error {}
 
 /**
@@ -33,8 +34,8 @@ export class UsageError extends Error {}
 export function readArguments(args) {
   const values = parse(args)
   if (values['no-save'] && values['save-to'] !== undefined)
-    throw new UsageError('--save-to and --no-save exclude each other')
-  if (values['save-to'] === '') throw new UsageError('--save-to: expected a folder, got nothing')
+    throw wrong('--save-to and --no-save exclude each other')
+  if (values['save-to'] === '') throw wrong('--save-to: expected a folder, got nothing')
   return {
     help: values.help ?? false,
     bind: values.bind === undefined ? null : readAddress(values.bind),
@@ -42,6 +43,11 @@ export function readArguments(args) {
     save: !values['no-save'],
     browser: !values['no-browser'],
   }
+}
+
+/** @param {string} text */
+function wrong(text) {
+  return new UsageError(coded('MONO7201', text))
 }
 
 /** @param {readonly string[]} args */
@@ -59,7 +65,7 @@ function parse(args) {
     }).values
   } catch (error) {
     const [line = ''] = /** @type {Error} */ (error).message.split('\n')
-    throw new UsageError(`${line.replace(/\. To specify a positional.*$/, '')}; see --help`)
+    throw wrong(`${line.replace(/\. To specify a positional.*$/, '')}; see --help`)
   }
 }
 
@@ -68,6 +74,6 @@ function readAddress(text) {
   const match = /^(?:(?<host>\[[0-9a-f:.]+\]|[^:\s]+):)?(?<port>\d{1,5})$/i.exec(text)
   const port = Number(match?.groups?.port)
   if (match === null || port > 65535)
-    throw new UsageError(`--bind: expected HOST:PORT, such as 127.0.0.1:8642, got "${text}"`)
+    throw wrong(`--bind: expected HOST:PORT, such as 127.0.0.1:8642, got "${text}"`)
   return { host: (match.groups?.host ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port }
 }

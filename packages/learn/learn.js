@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HELP, readArguments, UsageError } from './arguments.js'
+import { coded } from './coded.js'
 import { VARIABLE } from './session.js'
 
 /** The port of the site. It stays the same, because what the reader writes is kept by address. */
@@ -60,7 +61,9 @@ export async function learn(args, { cwd, env, stdout, stderr }) {
 /** @param {string} folder */
 function insistOnFolder(folder) {
   if (existsSync(folder) ? !statSync(folder).isDirectory() : !existsSync(dirname(folder)))
-    throw new UsageError(`--save-to: expected a folder, or a new one in a folder, got ${folder}`)
+    throw new UsageError(
+      coded('MONO7202', `--save-to: expected a folder, or a new one in a folder, got ${folder}`),
+    )
 }
 
 /** Beside this module; in the repository, where it is built. */
@@ -70,13 +73,15 @@ function siteFolder() {
     existsSync(join(folder, 'index.html')),
   )
   if (found === undefined)
-    throw new UsageError('there is no site; build it: npm run site -- --build')
+    throw new UsageError(coded('MONO7204', 'there is no site; build it: npm run site -- --build'))
   return found
 }
 
 async function freePort() {
   for (let port = PORT; port < PORT + TRIES; port++) if (await isFree(port)) return port
-  throw new UsageError(`the ports ${PORT} to ${PORT + TRIES - 1} are taken; name another: --bind`)
+  throw new UsageError(
+    coded('MONO7203', `the ports ${PORT} to ${PORT + TRIES - 1} are taken; name another: --bind`),
+  )
 }
 
 /** @param {number} port @returns {Promise<boolean>} */
@@ -94,7 +99,9 @@ function isFree(port) {
 function anyPort(host) {
   return new Promise((done, fail) => {
     const server = createServer()
-    server.once('error', (error) => fail(new UsageError(`--bind: ${error.message}`)))
+    server.once('error', (error) =>
+      fail(new UsageError(coded('MONO7203', `--bind: ${error.message}`))),
+    )
     server.listen({ port: 0, host }, () => {
       const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
       server.close(() => done(port))

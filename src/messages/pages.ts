@@ -21,6 +21,7 @@ const AREAS: readonly (readonly [prefix: string, title: string])[] = [
   ['MONO60', 'The commands ctl, top and profile'],
   ['MONO70', 'The command python'],
   ['MONO71', 'The command install'],
+  ['MONO72', 'The command learn'],
   ['MONO80', 'Logs'],
   ['MONO81', 'StatsD'],
   ['MONO82', 'Metrics, health and the dashboard'],

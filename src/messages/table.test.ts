@@ -47,7 +47,11 @@ function sourcesBelow(folder: string, ending: string): string[] {
     .map((name) => join(folder, name))
 }
 
-const sources = [...sourcesBelow('src', '.ts'), ...sourcesBelow('python/monoceros', '.py')]
+const sources = [
+  ...sourcesBelow('src', '.ts'),
+  ...sourcesBelow('python/monoceros', '.py'),
+  ...sourcesBelow('packages/learn', '.js'),
+]
 
 test('the code of the server and the table have the same codes', () => {
   const found = sources.flatMap((path) => [...read(path).matchAll(/MONO\d{4}/g)].map(String))
@@ -59,11 +63,12 @@ test('the code of the server and the table have the same codes', () => {
 test('what a command writes to standard error with its name has a code, or is a note', () => {
   const wrong = sourcesBelow('src/cli', '.ts')
     .concat(sourcesBelow('src/control', '.ts'), sourcesBelow('src/packages', '.ts'))
+    .concat(sourcesBelow('packages/learn', '.js'))
     .flatMap((path) =>
       [...read(path).matchAll(/['`]monoceros(?: \w+)?: ([^\n]*)/g)]
         .filter(
           ([, text = '']) =>
-            !/^note: |coded\(|\.message|^\$\{(?:text|line)\}|^warning: \$\{coded\(|^\$\{coded\(|^--workers/.test(
+            !/^note: |coded\(|\.message|^\$\{(?:text|line)\}|^warning: \$\{coded\(|^\$\{coded\(|^--workers|^saved \$\{/.test(
               text,
             ),
         )

@@ -78,7 +78,8 @@ test('a wrong argument is one line', () => {
   })
   expect({ status, stderr }).toEqual({
     status: 2,
-    stderr: 'monoceros learn: --bind: expected HOST:PORT, such as 127.0.0.1:8642, got "x"\n',
+    stderr:
+      'monoceros learn: --bind: expected HOST:PORT, such as 127.0.0.1:8642, got "x" [MONO7201]\n',
   })
 })
 

@@ -272,4 +272,72 @@ export const toolsRows = {
     cure: 'Do what the line says. The next one removes packages that the lock file does not know.',
     test: 'src/packages/install-progress.test.ts',
   },
+  MONO7201: {
+    title: 'The command learn does not know an argument',
+    level: 'error',
+    line: 'monoceros learn: …',
+    cause: 'It is misspelled, has no or a wrong value, or excludes another one.',
+    example: {
+      run: 'monoceros learn --bind unix:/run/learn.sock',
+      shows: 'monoceros learn: --bind: expected HOST:PORT, such as 127.0.0.1:8642, got "…"',
+    },
+    cure: 'Correct it. `monoceros learn --help` shows all options.',
+    test: 'packages/learn/arguments.test.ts',
+  },
+  MONO7202: {
+    title: 'There is no folder to save to',
+    level: 'error',
+    line: '--save-to: expected a folder, or a new one in a folder, got …',
+    cause: 'The path is a file, or the folder above it does not exist.',
+    example: {
+      run: 'monoceros learn --save-to nowhere/at/all',
+      shows: 'monoceros learn: --save-to: expected a folder, or a new one in a folder, got …',
+    },
+    cure: 'Make the folder above it, or name another path.',
+    test: 'packages/learn/learn.test.ts',
+  },
+  MONO7203: {
+    title: 'The command learn finds no address to listen on',
+    level: 'error',
+    line: 'the ports … to … are taken; name another: --bind',
+    cause: `Other programs listen on all the ports that the command tries, or the host of
+      \`--bind\` is not one of this machine.`,
+    example: {
+      run: 'monoceros learn --bind 192.0.2.1:0',
+      shows: 'monoceros learn: --bind: listen EADDRNOTAVAIL: address not available 192.0.2.1',
+    },
+    cure: `Name a free port: \`--bind 127.0.0.1:9000\`. With port 0, the system chooses one.
+      Many ports in use may mean that earlier runs of the command are still there.`,
+    test: 'packages/learn/learn.test.ts',
+  },
+  MONO7204: {
+    title: 'The pages of the command learn are missing',
+    level: 'error',
+    line: 'there is no site; build it: npm run site -- --build',
+    cause: `In a clone of the repository, the site has not been built. In a package, it means that
+      the installation is not complete.`,
+    example: {
+      run: 'npx monoceros learn   # in a clone',
+      shows: 'monoceros learn: there is no site; build it: npm run site -- --build',
+    },
+    cure: 'Build it in a clone. Otherwise, install `monoceros-learn` again.',
+    test: 'packages/learn/learn.test.ts',
+  },
+  MONO7205: {
+    title: 'The address that the command learn opened was used twice',
+    level: 'warning',
+    line: `The address that the command opened was used twice, so nothing is saved any more.
+      Start the command again.`,
+    cause: `The command opens the browser with an address that gives the right to save, once.
+      A second program has used that address: another user of the machine, who can see it in the
+      list of processes, or a browser that has loaded it a second time.`,
+    example: {
+      run: 'monoceros learn',
+      shows: `monoceros learn: The address that the command opened was used twice, so nothing is
+        saved any more. Start the command again.`,
+    },
+    cure: `Start the command again. On a machine with other users, start it with
+      \`--no-browser\` and open the address that the terminal shows.`,
+    test: 'packages/learn/application.test.ts',
+  },
 } as const satisfies Readonly<Record<string, MessageRow>>
