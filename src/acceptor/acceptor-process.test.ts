@@ -283,6 +283,11 @@ test('an acceptor that does not stop in its time is ended', async () => {
   vi.advanceTimersByTime(1)
   expect(acceptor.calls).toEqual(['stop 5000', 'kill'])
   expect(host.exits).toEqual([0])
+  vi.useRealTimers()
+  await waitFor('the log', () => log() !== '')
+  expect(log()).toMatch(
+    /\[ERROR\] Acceptor did not stop within 5 s \(graceful_timeout\); ending it \[MONO5104\]\n/,
+  )
 })
 
 describe('reload', () => {

@@ -246,6 +246,37 @@ describe('unix sockets', () => {
     expect(lstatSync(path)).toMatchObject({ uid: 12345, gid: 54321 })
   })
 
+  test('a file that may not be given away is explained, and removed', async () => {
+    const before = process.cwd()
+    const isRoot = process.getuid?.() === 0
+    // Another user may not look into the folders above it.
+    process.chdir(directory)
+    chmodSync(directory, 0o777)
+    // Root may give away everything.
+    if (isRoot) process.seteuid?.(65534)
+    const listened = listenAt([unix('site.sock')], {
+      backlog: 10,
+      files: { mode: 0o600, uid: 0, gid: 0 },
+    }).catch((error: Error) => error.message)
+    const text = await listened
+    if (isRoot) process.seteuid?.(0)
+    process.chdir(before)
+    expect(text).toBe(
+      'Cannot listen at unix:site.sock: the socket cannot be given to user 0, group 0 (EPERM). ' +
+        'Only root may do that; a user may choose a group that it is a member of. [MONO3005]',
+    )
+    expect(existsSync(join(directory, 'site.sock'))).toBe(false)
+  })
+
+  test('any other refusal of the system is named', async () => {
+    const loop = join(directory, 'loop')
+    symlinkSync(loop, loop)
+    expect(await failure(unix(join(loop, 'site.sock')))).toBe(
+      `Cannot listen at unix:${loop}/site.sock: too many symbolic links encountered (ELOOP). ` +
+        '[MONO3012]',
+    )
+  })
+
   test.runIf(process.platform === 'linux')('an abstract name is no file', async () => {
     const path = `\0monoceros-test-${process.pid}`
     const [listener] = await listen(unix(path))

@@ -248,12 +248,12 @@ describe('an exchange', () => {
   })
 
   describe('while memory is short', () => {
-    function pressed() {
+    function pressed(spooledTo?: string) {
       const directory = mkdtempSync(join(tmpdir(), 'monoceros-exchange-'))
       onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
       const memory = new MemoryBudget(64 * 1024 * 1024)
       memory.add(40 * 1024 * 1024)
-      const spool = makeSpool(directory, { memory, responseLimit: 64 * 1024 * 1024 })
+      const spool = makeSpool(spooledTo ?? directory, { memory, responseLimit: 64 * 1024 * 1024 })
       const exchange = begin(get, { memory, spool, responseWindow: 256 * 1024 })
       exchange.sink.bodyEnd()
       exchange.news()
@@ -268,6 +268,20 @@ describe('an exchange', () => {
       exchange.close(false)
       await waitFor('the disk', () => disk.used === 0)
       expect(memory.held).toBe(40 * 1024 * 1024)
+    })
+
+    it('goes on without a file that cannot be written, and says so', async () => {
+      const { exchange } = pressed('/nowhere/at/all')
+      exchange.respond('200 OK\r\n', 'x'.repeat(100), false)
+      // The client has enough of the first piece, so the second one goes to the disk.
+      for (let i = 0; i < 2; i++)
+        exchange.task.responseData(new Span().set(Buffer.alloc(300_000), 0, 300_000))
+      await waitFor('the trouble', () => exchange.logged.length > 0)
+      expect(exchange.logged).toEqual([
+        expect.stringMatching(
+          /^Cannot spool the response to "GET \/ HTTP\/1\.1": ENOENT: .* \[MONO4034\]$/,
+        ),
+      ])
     })
 
     it('reserves nothing for a response that is a file', async () => {

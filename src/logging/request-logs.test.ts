@@ -38,6 +38,30 @@ it('the error log has a line for each refusal, which a client cannot forge', () 
   ])
 })
 
+it('the code of a refusal follows from its status, and from what proxies have sent', () => {
+  const codes: (string | undefined)[] = []
+  const events = new RequestEvents(() => {})
+  logRefusals(events, {
+    info: () => {},
+    warning: (_kind, line) => codes.push(/ \[(MONO\d{4})\]$/.exec(line)?.[1]),
+  })
+  for (const status of [400, 408, 413, 414, 421, 429, 431, 503, 505])
+    events.requestRefused.publish({ ...refused, status })
+  events.requestRefused.publish({ ...refused, code: 'bad-forwarded' })
+  expect(codes).toEqual([
+    'MONO4021',
+    'MONO4023',
+    'MONO4022',
+    'MONO4022',
+    'MONO4025',
+    'MONO4026',
+    'MONO4022',
+    'MONO4027',
+    'MONO4028',
+    'MONO4024',
+  ])
+})
+
 it('the access log leaves out paths that are to be skipped, unless they fail', () => {
   const events = new RequestEvents(() => {})
   const all: AccessRecord[] = []

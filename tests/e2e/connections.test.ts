@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { temporaryDirectory } from '../support/applications.ts'
 import { get, type PlainServer, startPlain } from '../support/plain-application.ts'
 import { hasPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
@@ -73,6 +75,33 @@ describe.skipIf(!hasPython())('many connections', () => {
     expect((await busy.readResponse()).status).toBe(200)
   })
 })
+
+test.skipIf(!hasPython())(
+  'a connection that the system does not hand over is told of, and the server serves',
+  async () => {
+    const folder = temporaryDirectory()
+    onTestFinished(folder.remove)
+    // The acceptor's socket reports a failure of accept(2) once, as libuv would.
+    const fault = join(folder.path, 'fault.mjs')
+    writeFileSync(
+      fault,
+      `import { Server } from 'node:net'
+import { constants } from 'node:os'
+const { listen } = Server.prototype
+Server.prototype.listen = function (...args) {
+  this.once('listening', () =>
+    setImmediate(() => this._handle.onconnection(-constants.errno.ENOBUFS)))
+  return listen.apply(this, args)
+}
+`,
+    )
+    const server = await startPlain({ env: { NODE_OPTIONS: `--import=${fault}` } })
+    await server.waitForLog(
+      /\[ERROR\] Accepting at 127\.0\.0\.1:\d+ failed: accept ENOBUFS.* \[MONO4031\]\n/,
+    )
+    expect((await exchangeOnce(server, get('/'))).text).toBe('hello\n')
+  },
+)
 
 describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors', () => {
   test('fewer than max_connections needs: it is lowered with one warning that says how to raise it, and the server serves', async () => {

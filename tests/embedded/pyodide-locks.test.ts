@@ -163,6 +163,10 @@ describe('SQLite, written by an embedded server and a command', () => {
     await withCommand('stuck.py', async (child, ended) => {
       expect(readdirSync(folder)).toContain('db.sqlite3-journal')
       const answer = ask('/increment')
+      // Who has the file is told after a while.
+      await server.waitForLog(
+        new RegExp(`db\\.sqlite3 is locked by another Monoceros process, ${child.pid} .*MONO2052`),
+      )
       child.kill('SIGKILL')
       await ended
       expect(await answer).toBe(String(number + 1))

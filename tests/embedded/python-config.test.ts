@@ -43,12 +43,49 @@ function monoceros(...args: string[]) {
   })
 }
 
+function serve(...args: string[]): Promise<RunningServer> {
+  return runServer({
+    command: process.execPath,
+    args: [commandPath, '--bind', '127.0.0.1:0', ...args],
+    env: environment,
+    cwd: site,
+    findAddresses: (log) => [...log.matchAll(/Listening at (\S+)/g)].map(([, url]) => url ?? ''),
+    isReady: (log) => /Listening at \S+.*\n/.test(log),
+    isWorker: () => false, // they are threads
+  })
+}
+
 write(
   'site/served.py',
   'def app(environ, start_response):',
   '    start_response("200 OK", [("Content-Length", "2")])',
   '    return [environ["HTTP_X_HOOK"].encode()]',
 )
+
+describe('a setting for an installed Python', () => {
+  test.each([
+    ['--acceptors', '2', '--acceptors 2: its file locks do not work across processes'],
+    ['--worker-class', 'gevent', 'worker_class gevent: it has no sockets'],
+  ])('%s %s is refused, with what was tried', async (option, value, why) => {
+    const { code, stderr } = await monoceros('-b', '127.0.0.1:0', option, value, 'served:app')
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /No Python 3\.9 or newer was found \[MONO2035\]\. Tried:\n +- [\s\S]*python3 \(on PATH\): not found\n/,
+    )
+    expect(stderr).toContain(`The embedded Python cannot replace it with ${why}`)
+  })
+
+  test('is left out with a warning if the embedded one can do without', async () => {
+    const server = await serve('--threads', '4', '--preload', 'served:app')
+    expect(server.log()).toMatch(
+      /\[WARNING\] threads \(4\) has no effect on the embedded Python; use more workers \[MONO2038\]\n/,
+    )
+    expect(server.log()).toMatch(
+      /\[WARNING\] preload_app has no effect on the embedded Python \[MONO2038\]\n/,
+    )
+    await server.stop()
+  })
+})
 
 describe('its values', () => {
   test('are those that Gunicorn would take, and the machine has its processors', async () => {
@@ -100,15 +137,7 @@ describe('its hooks of workers', () => {
       '    worker.log.info("hook: %s %s %d", req.path, resp.status, worker.nr)',
       'def worker_exit(server, worker): worker.log.info("hook: exit")',
     )
-    server = await runServer({
-      command: process.execPath,
-      args: [commandPath, '--bind', '127.0.0.1:0', '-c', join(conf, 'hooks.py'), 'served:app'],
-      env: environment,
-      cwd: site,
-      findAddresses: (log) => [...log.matchAll(/Listening at (\S+)/g)].map(([, url]) => url ?? ''),
-      isReady: (log) => /Listening at \S+.*\n/.test(log),
-      isWorker: () => false, // they are threads
-    })
+    server = await serve('-c', join(conf, 'hooks.py'), 'served:app')
   })
 
   test('are called, from a file outside of the application', async () => {

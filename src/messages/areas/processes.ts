@@ -231,7 +231,7 @@ export const processesRows = {
       shows: 'Acceptor did not stop within 30 s (graceful_timeout); ending it',
     },
     cure: 'Raise `--graceful-timeout` if requests take that long. Otherwise, please report it.',
-    test: 'src/arbiter/arbiter.test.ts',
+    test: 'src/acceptor/acceptor-process.test.ts',
   },
   MONO5105: {
     title: 'The TypeScript application blocked its process',
@@ -315,7 +315,7 @@ export const processesRows = {
       shows: 'monoceros ctl: The server is stopping',
     },
     cure: 'Nothing: what was asked for last is done.',
-    test: 'src/arbiter/arbiter.test.ts',
+    test: 'src/runtimes/workers/pool-starts.test.ts',
   },
   MONO5211: {
     title: '--reload cannot watch all files',
@@ -397,7 +397,7 @@ export const processesRows = {
     },
     cure: `Remove what is at that path. Until then, name the other one: \`monoceros ctl
       --control-socket\`.`,
-    test: 'tests/e2e/upgrade.test.ts',
+    test: 'src/arbiter/drivers/control.test.ts',
   },
   MONO5411: {
     title: 'systemd cannot be notified',

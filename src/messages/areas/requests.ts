@@ -296,7 +296,7 @@ export const requestsRows = {
     },
     cure: `Raise \`--client-memory\` if the machine has memory. Many slow clients at once may be
       an attack.`,
-    test: 'tests/e2e/hostile-clients.test.ts',
+    test: 'src/logging/request-logs.test.ts',
   },
   MONO4028: {
     title: 'A request asks for what the server does not do',
@@ -334,7 +334,7 @@ export const requestsRows = {
     },
     cure: `Raise \`--client-memory\` if the machine has memory. Otherwise it is the protection
       that it should be.`,
-    test: 'tests/e2e/hostile-clients.test.ts',
+    test: 'src/acceptor/client-budgets.test.ts',
   },
   MONO4033: {
     title: 'File descriptors are used up',
@@ -467,7 +467,7 @@ export const requestsRows = {
       shows: '"/srv/static/app.js" may not be read (EACCES); it is treated as missing',
     },
     cure: '`chmod o+r` the file and `chmod o+x` the folders, or change their group.',
-    test: 'src/edge/static-files/static-files.test.ts',
+    test: 'src/acceptor/file-handlers.test.ts',
   },
   MONO4045: {
     title: 'A response could not be compressed',
@@ -479,6 +479,6 @@ export const requestsRows = {
       shows: 'A response could not be compressed: …',
     },
     cure: 'Look at the memory of the machine. If it comes again, please report it.',
-    test: 'src/edge/compress/compress.test.ts',
+    test: 'src/acceptor/request-handlers.test.ts',
   },
 } as const satisfies Readonly<Record<string, MessageRow>>

@@ -116,7 +116,7 @@ export const servicesRows = {
         ioredis`,
     },
     cure: '`npm install ioredis`, beside the package `monoceros`.',
-    test: 'tests/release/rate-limit.test.ts',
+    test: 'src/acceptor/rate-limiting.test.ts',
   },
   MONO8302: {
     title: 'Redis does not answer',

@@ -159,7 +159,7 @@ export const settingsRows = {
       shows: 'monoceros: The daemon was killed by SIGKILL',
     },
     cure: 'Start it without `--daemon` to see more. Its log is in `--error-logfile`.',
-    test: 'tests/e2e/daemon.test.ts',
+    test: 'src/cli/daemon.test.ts',
   },
   MONO1012: {
     title: 'There is no such code to explain',

@@ -97,7 +97,7 @@ export const startRows = {
       shows: 'Cannot listen at 127.0.0.1:8000: …',
     },
     cure: 'Use the version of Node.js that the line names, or install Python 3.',
-    test: 'src/arbiter/listeners.test.ts',
+    test: 'src/arbiter/listeners-elsewhere.test.ts',
   },
   MONO3008: {
     title: 'This machine does not have that address',
@@ -122,7 +122,7 @@ export const startRows = {
       shows: 'Cannot listen at [::1]:8000: this machine does not support IPv6. …',
     },
     cure: 'Use an IPv4 address.',
-    test: 'src/arbiter/listeners.test.ts',
+    test: 'src/arbiter/listeners-elsewhere.test.ts',
   },
   MONO3010: {
     title: 'The port needs a privilege',

@@ -54,7 +54,7 @@ export const toolsRows = {
         control it`,
     },
     cure: '`sudo -u USER monoceros ctl …`, or give a group the right with `--control-socket-mode`.',
-    test: 'tests/e2e/control.test.ts',
+    test: 'src/control/control-client.test.ts',
   },
   MONO6005: {
     title: 'The server does not answer',
@@ -245,7 +245,7 @@ export const toolsRows = {
       shows: 'monoceros install: the embedded Python failed: …',
     },
     cure: 'Try again with more memory. If it comes again, please report it.',
-    test: 'tests/release/install.test.ts',
+    test: 'src/packages/install-thread.test.ts',
   },
   MONO7108: {
     title: 'The installation was interrupted',

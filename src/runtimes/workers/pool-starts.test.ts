@@ -179,7 +179,10 @@ describe('a worker whose process takes time to start', () => {
     await soon()
     pool.abandonReload()
     await soon()
-    expect(reloaded.error).toMatchObject({ expected: true })
+    expect(reloaded.error).toMatchObject({
+      expected: true,
+      message: 'it was not needed any more [MONO5203]',
+    })
     expect(starts[1]!.settings.signal.aborted).toBe(true)
     const late = starts[1]!.succeed()
     await soon()
