@@ -5,10 +5,11 @@ export const processesRows = {
   MONO5001: {
     title: 'A worker has ended',
     level: 'error',
-    line: 'Worker … …',
+    line: 'Worker … killed by …',
     cause: `A worker ended although nobody told it to: the system killed it, often for lack of
-      memory, the application called \`os._exit\`, or compiled code crashed. Its requests were
-      answered 502, and another worker is started.`,
+      memory (SIGKILL), compiled code crashed (SIGSEGV, SIGABRT), or the application called
+      \`os._exit\` (\`exited with status …\`). Its requests were answered 502, which
+      [MONO4012](MONO4012.md) logs for each, and another worker is started.`,
     example: {
       run: 'kill -9 4711   # a worker',
       shows: 'Worker 4711 killed by SIGKILL (perhaps out of memory)',
@@ -40,8 +41,8 @@ export const processesRows = {
       run: 'kill -9 4711   # a worker, after shop.py was broken',
       shows: 'A new worker could not start; trying again',
     },
-    cure: `Correct what the next lines name. The server tries again, after longer and longer
-      pauses.`,
+    cure: `Correct what the next lines name. The workers that are left go on, and the server tries
+      again, after longer and longer pauses; \`monoceros ctl reload\` tries at once.`,
     test: 'src/runtimes/workers/pool-loading.test.ts',
   },
   MONO5004: {
@@ -136,12 +137,13 @@ export const processesRows = {
     title: 'The embedded interpreter broke down',
     level: 'error',
     line: 'The interpreter broke down. …',
-    cause: 'The interpreter has met an error that it cannot go on from. A new one is started.',
+    cause: `The interpreter of a worker has met an error that it cannot go on from, such as a stack
+      that is too deep or no memory. Its request was answered 502, and a new one is started.`,
     example: {
       run: 'monoceros --runtime pyodide shop:app',
-      shows: 'The interpreter broke down. …',
+      shows: 'The interpreter broke down. Stack (most recent call first):',
     },
-    cure: `The line shows where the application was. Recursion without an end is a usual reason;
+    cure: `The stack below the line shows where the application was. Recursion without an end is a usual reason;
       otherwise, please report it.`,
     test: 'tests/embedded/pyodide-worker.test.ts',
   },
@@ -281,14 +283,15 @@ export const processesRows = {
   MONO5201: {
     title: 'The server cannot reload',
     level: 'warning',
-    line: '…: cannot reload. …; restart it instead',
-    cause: `The server was started in a way, or is in a state, in which settings and application
-      cannot be loaded again.`,
+    line: '…: cannot reload. The server is still starting; restart it instead',
+    cause: `The server was told to reload before it served for the first time: its application is
+      still being loaded.`,
     example: {
       run: 'kill -HUP 4700   # the server',
-      shows: 'SIGHUP: cannot reload. …; restart it instead',
+      shows: 'SIGHUP: cannot reload. The server is still starting; restart it instead',
     },
-    cure: 'Restart it.',
+    cure: `Wait until the log says that it listens, or restart it. If it does not come to that,
+      [MONO2021](MONO2021.md) shows where the application hangs.`,
     test: 'src/arbiter/arbiter.test.ts',
   },
   MONO5202: {

@@ -197,7 +197,9 @@ export const requestsRows = {
       run: 'curl http://127.0.0.1:8000/',
       shows: 'Answering 504 to "GET / HTTP/1.1": the application sent nothing for 30 s (timeout)',
     },
-    cure: 'See [MONO4011](MONO4011.md).',
+    cure: `Find out where the request is: \`--slow-request 2\` logs its stack before it is given up.
+      Give calls of other services a time limit, and raise \`--timeout\` only if the work takes that
+      long. [MONO4011](MONO4011.md) says what happens to the worker.`,
     test: 'tests/e2e/what-happens-when.test.ts',
   },
   MONO4021: {
@@ -233,12 +235,15 @@ export const requestsRows = {
     level: 'warning',
     line: 'Refused … from … with 408: …',
     cause: `The head or the body of the request did not arrive in time, or came more slowly than
-      is allowed.`,
+      is allowed; or the client did not read its response. Clients on bad networks do that, and
+      attacks that hold connections.`,
     example: {
       run: 'nc 127.0.0.1 8000',
-      shows: 'Refused a request from 127.0.0.1 with 408: …',
+      shows: 'Refused a request from 127.0.0.1 with 408: the request head took too long',
     },
-    cure: 'For clients with slow connections, raise the timeout that the line names.',
+    cure: `Nothing, if it is rare. If your own clients have slow connections, raise the setting:
+      \`--header-timeout\` for heads, \`--body-timeout\`, \`--body-time-limit\` or
+      \`--min-body-rate\` for bodies, \`--write-timeout\` for responses.`,
     test: 'tests/e2e/slow-clients.test.ts',
   },
   MONO4024: {
@@ -320,7 +325,9 @@ export const requestsRows = {
       run: 'monoceros shop:app',
       shows: 'Accepting at 127.0.0.1:8000 failed: accept ENOBUFS',
     },
-    cure: 'Look the error up in accept(2). Most are a lack of memory in the kernel.',
+    cure: `ENOBUFS and ENOMEM are a lack of memory in the kernel: look at \`free\` and at the
+      limits of the container. EPERM is a firewall. Other names are in the manual, accept(2).
+      The server goes on.`,
     test: 'tests/e2e/connections.test.ts',
   },
   MONO4032: {

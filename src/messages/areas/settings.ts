@@ -184,7 +184,9 @@ export const settingsRows = {
       run: 'monoceros shop:app',
       shows: 'monoceros: spawn ENOMEM',
     },
-    cure: 'Look the error up by its name, such as ENOMEM: lack of memory.',
+    cure: `The name in capitals says what is missing: ENOMEM memory, ENOSPC space on the disk,
+      EACCES or EPERM a right of this user, ENOENT a file or folder, EMFILE descriptors
+      (\`ulimit -n\`), and EAGAIN processes (\`ulimit -u\`, or the limit of the container).`,
     test: 'src/cli/command.test.ts',
   },
   MONO1014: {

@@ -149,11 +149,11 @@ export const toolsRows = {
   MONO7002: {
     title: 'The embedded interpreter broke down in a program',
     level: 'error',
-    line: 'The interpreter broke down: …',
+    line: 'the embedded Python broke down: …',
     cause: '`monoceros python` met an error that the interpreter cannot go on from.',
     example: {
       run: 'monoceros python cart.py',
-      shows: 'monoceros: …',
+      shows: 'monoceros: the embedded Python broke down: …',
     },
     cure: 'Recursion without an end is a usual reason. Otherwise, please report it.',
     test: 'tests/embedded/python-command.test.ts',
@@ -186,14 +186,17 @@ export const toolsRows = {
   MONO7103: {
     title: 'Packages could not be installed',
     level: 'error',
-    line: 'monoceros install: …',
-    cause: `pip has failed: there is no such package, none that fits, no network, or it needs a
-      compiler. The message is of pip.`,
+    line: '…: there is no package of that name in …',
+    cause: `The line says which of these it is: there is no package of that name, no such version,
+      none that the embedded Python can run (it has compiled parts, or needs another Python), the
+      requirements conflict with each other, the index cannot be reached, or pip refused something.`,
     example: {
       run: 'monoceros install no-such-package-anywhere',
-      shows: 'monoceros install: …',
+      shows: 'monoceros install: no-such-package-anywhere: there is no package of that name in …',
     },
-    cure: 'Do what the message says. Packages with compiled parts must be built for Pyodide.',
+    cure: `Correct the name or the version. For an index that cannot be reached, set up pip's index
+      or your proxy. A package with compiled parts must have a wheel for Pyodide: the line names it
+      if there is one. [With no Python installed](../guides/no-python.md) says more.`,
     test: 'tests/release/install.test.ts',
   },
   MONO7104: {
