@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ArbiterActions } from '../actions.ts'
+import { oneHeadAtATime } from '../one-head-at-a-time.ts'
 import { ControlRoutes, type RouteAnswer, whileConnected } from './control-routes.ts'
 
 /** How much an action's arguments may take, in bytes. */
@@ -17,6 +18,8 @@ export class ControlServer {
   readonly #routes: ControlRoutes
   /** When a connection is ended at the latest, whatever little it sends or reads. */
   readonly #limits = new WeakMap<Socket, NodeJS.Timeout>()
+  /** Connections that have had their request. */
+  readonly #used = new WeakSet<Socket>()
 
   /** @param pid of the arbiter */
   constructor(actions: ArbiterActions, pid: number) {
@@ -31,6 +34,7 @@ export class ControlServer {
     this.#limit(socket, REQUEST_MS)
     socket.on('close', () => this.#endLimit(socket))
     this.#http.emit('connection', socket)
+    oneHeadAtATime(socket)
   }
 
   #limit(socket: Socket, milliseconds: number): void {
@@ -46,6 +50,8 @@ export class ControlServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A request that breaks off, or is given up, loses its socket.
     const { socket } = request
+    if (this.#used.has(socket)) return void socket.destroy()
+    this.#used.add(socket)
     const body = await readBody(request).catch(() => null)
     if (body === null) return void socket.destroy()
     // A reload may take long, and its client waits in silence.

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { waitFor } from '../../../tests/support/wait-for.ts'
@@ -37,6 +38,12 @@ async function serve() {
       throw new TypeError('oops')
     }),
   ]
+  routes.push({
+    path: '/body',
+    method: 'POST',
+    ownHost: false,
+    answer: async (_request, body) => plain(200, `${body.length} bytes`),
+  })
   const server = new OperationsServer({ routes, failed: (text) => failures.push(text) })
   ends.push(() => server.close())
   const port = await freePort()
@@ -83,6 +90,37 @@ describe('clients of metrics_bind', () => {
     const { socket } = await client(port, GET('/large').repeat(1000))
     await waitFor('the end', () => socket.closed)
     expect(made.large).toBe(1)
+  })
+
+  test('that send thousands of requests ahead do not have them all parsed', async () => {
+    const { port } = await serve()
+    let parsed = 0
+    const count = () => void parsed++
+    subscribe('http.server.request.start', count)
+    ends.push(() => unsubscribe('http.server.request.start', count))
+    const clients = await Promise.all(
+      Array.from({ length: 64 }, () => client(port, GET('/small').repeat(2000))),
+    )
+    await waitFor('their ends', () => clients.every(({ socket }) => socket.closed))
+    // Each one, and the next one that ends the connection.
+    expect(parsed).toBeGreaterThanOrEqual(64)
+    expect(parsed).toBeLessThanOrEqual(128)
+  })
+
+  test.each([
+    ['in one piece', 1e6],
+    ['byte by byte', 1],
+  ])('may send a body that looks like heads, %s', async (_, size) => {
+    const { port } = await serve()
+    const body = `${GET('/small')}\r\n\r\n${'x'.repeat(3000)}`
+    const { socket, text } = await client(port, '')
+    socket.setNoDelay(true)
+    const head = `POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`
+    const sends = head + body
+    for (let at = 0; at < sends.length; at += size) socket.write(sends.slice(at, at + size))
+    await waitFor('the answer', () => text().includes(`${body.length} bytes`))
+    socket.write(GET('/small'))
+    await waitFor('the next answer', () => text().endsWith('small\n'))
   })
 
   test('may send one request after the other', async () => {

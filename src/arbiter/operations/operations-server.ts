@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { type Coded, coded } from '../../messages/coded.ts'
 import { type BindAddress, formatBindAddress } from '../../settings/bind-address.ts'
 import { knock, ListenError, withMode } from '../listeners.ts'
+import { oneHeadAtATime } from '../one-head-at-a-time.ts'
 import { isOwnHost } from './own-host.ts'
 
 /** What a route answers. */
@@ -84,6 +85,7 @@ export class OperationsServer {
       (request, response) => void this.#handle(request, response),
     )
     server.maxConnections = MOST_CONNECTIONS
+    server.on('connection', oneHeadAtATime)
     server.on('drop', () => this.#makeSpace(server))
     server.on('clientError', (_error, socket) => {
       if (socket.writable) socket.write('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
@@ -111,7 +113,7 @@ export class OperationsServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request
-    // Node answers those at the same time that a client sends ahead: a thousand in one read.
+    // Node would answer at the same time what a client sends ahead.
     if (this.#busy.has(socket)) return void socket.destroy()
     this.#busy.add(socket)
     response.once('close', () => this.#busy.delete(socket))
