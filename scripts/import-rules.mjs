@@ -110,6 +110,7 @@ export const allowedImports = {
     'logging',
     'observe',
     'changes',
+    'traces',
   ],
   'reference-server': [
     'bytes',

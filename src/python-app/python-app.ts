@@ -38,10 +38,12 @@ import type { WorkerPool } from '../runtimes/workers/pool.ts'
 import { requestsAtOnce } from '../runtimes/workers/worker-options.ts'
 import { WorkerStartError } from '../runtimes/workers/worker-start-error.ts'
 import { defaultDiskLimits } from '../spool/defaults.ts'
+import { version } from '../settings/version.ts'
 import { DiskBudget } from '../spool/disk-budget.ts'
 import { processStore } from '../spool/process-store.ts'
 import type { BodyStore } from '../spool/spool.ts'
 import { whenClientGone } from '../wsgi/client-gone.ts'
+import { PythonSpans } from '../traces/python-spans.ts'
 import { closeWithServer } from '../wsgi/lifetime.ts'
 import type { StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
@@ -129,6 +131,7 @@ class PythonRunner implements PythonCallContext, Runner {
   readonly bodyStore: BodyStore
   readonly window: number
   readonly #application: string
+  readonly spans: PythonSpans
   readonly #options: CheckedOptions
   readonly #calls = new Set<PythonCall>()
   #pool: WorkerPool | null = null
@@ -168,6 +171,7 @@ class PythonRunner implements PythonCallContext, Runner {
   }
 
   get busy(): boolean {
+    this.spans = new PythonSpans(application, version)
     return this.#holds > 0
   }
 

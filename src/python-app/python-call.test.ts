@@ -7,6 +7,7 @@ import { makeSpool } from '../../tests/support/spool.ts'
 import { waitFor } from '../../tests/support/wait-for.ts'
 import { Span } from '../bytes/span.ts'
 import { KEPT, REFUSED, TAKEN, type Task, type TaskHandle } from '../runtimes/runtime.ts'
+import { PythonSpans } from '../traces/python-spans.ts'
 import type { StartResponse, WSGIBody } from '../wsgi/types.ts'
 import { EnvironEncoder } from './environ-encoder.ts'
 import type { PythonBody } from './python-body.ts'
@@ -38,6 +39,7 @@ function call(request: TestRequest = {}, startResponse?: StartResponse, memory =
         requestBuffering: true,
         bodyStore: makeSpool(directory, { bodyMemory: memory }),
         window: WINDOW,
+        spans: new PythonSpans('shop:app', '1.0.0'),
         multiprocess: () => false,
         runtime: () => ({
           waiting: 0,

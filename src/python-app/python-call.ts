@@ -1,5 +1,6 @@
 import type { Span } from '../bytes/span.ts'
 import { statusAndFields } from '../field-block/status-and-fields.ts'
+import type { RequestTimes } from '../observe/request-times.ts'
 import {
   type FileReference,
   type HeadOutcome,
@@ -13,7 +14,8 @@ import {
 } from '../runtimes/runtime.ts'
 import type { RequestBody } from '../spool/request-body.ts'
 import type { BodyStore } from '../spool/spool.ts'
-import { ClientGoneError } from '../wsgi/client-gone.ts'
+import type { PythonSpan, PythonSpans } from '../traces/python-spans.ts'
+import { ClientGoneError, isAboutTheClient } from '../wsgi/client-gone.ts'
 import { toError } from '../wsgi/stranger.ts'
 import type { ResponseHeaders, StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { ENVIRON_END, type EnvironEncoder, endWithLength } from './environ-encoder.ts'
@@ -28,6 +30,7 @@ export interface PythonCallContext {
   readonly bodyStore: BodyStore
   /** Bytes of response body that a worker may be ahead of its consumer. */
   readonly window: number
+  readonly spans: PythonSpans
   /** Whether `wsgi.multiprocess` is true although the workers' own value is false. */
   multiprocess(environ: WSGIEnvironment): boolean
   /** Where requests go; a promise while it is being started. Throws if there is none. */
@@ -52,7 +55,10 @@ export interface Settle {
 export class PythonCall implements Task, BodyConsumer {
   body: TaskBody = NO_BODY
   readonly abandonedAt = Number.POSITIVE_INFINITY
+  readonly times: RequestTimes | null
 
+  /** Null unless somebody traces. */
+  readonly #span: PythonSpan | null
   readonly #context: PythonCallContext
   readonly #environ: WSGIEnvironment
   readonly #startResponse: StartResponse
@@ -82,6 +88,8 @@ export class PythonCall implements Task, BodyConsumer {
     this.#environ = environ
     this.#startResponse = startResponse
     this.#settle = settle
+    this.#span = context.spans.begin(environ)
+    this.times = this.#span?.times ?? null
   }
 
   /**
@@ -97,7 +105,8 @@ export class PythonCall implements Task, BodyConsumer {
       const stored = input !== null && requestBuffering
       // The length of a body that is read whole is known, as in the gateway.
       const leaveOut = stored && input!.lengthUnknown ? 'HTTP_TRANSFER_ENCODING' : ''
-      this.#encoded = encoder.encode(this.#environ, leaveOut, context.multiprocess(this.#environ))
+      const environ = (this.#span?.environ ?? this.#environ) as WSGIEnvironment
+      this.#encoded = encoder.encode(environ, leaveOut, context.multiprocess(environ))
     } catch (error) {
       return this.fail(error)
     }
@@ -138,6 +147,7 @@ export class PythonCall implements Task, BodyConsumer {
   }
 
   #submit(): void {
+    this.times?.queue()
     let runtime: Runtime | Promise<Runtime>
     try {
       runtime = this.#context.runtime()
@@ -297,6 +307,7 @@ export class PythonCall implements Task, BodyConsumer {
       this.#environ.REQUEST_METHOD === 'HEAD' ||
       status.startsWith('204') ||
       status.startsWith('304')
+    if (this.#span !== null) this.#span.status = Number.parseInt(status, 10)
     this.#startResponse(status, headers)
     return length
   }
@@ -322,7 +333,7 @@ export class PythonCall implements Task, BodyConsumer {
     this.#response = null
     if (settle !== null) settle.reject(error)
     else body?.fail(toError(error))
-    this.#finish()
+    this.#finish(error)
   }
 
   /** The runtime has ended the task. */
@@ -336,9 +347,11 @@ export class PythonCall implements Task, BodyConsumer {
     this.#stored = null
   }
 
-  #finish(): void {
+  /** @param error why there is no complete response */
+  #finish(error: unknown = null): void {
     if (this.#over) return
     this.#over = true
+    this.#span?.end(error === null || isAboutTheClient(error) ? null : toError(error))
     this.#context.over(this)
   }
 }

@@ -1,18 +1,9 @@
-import { createRequire } from 'node:module'
-import type {
-  Context,
-  HrTime,
-  ProxyTracerProvider,
-  Span,
-  Tracer,
-  TracerProvider,
-} from '@opentelemetry/api'
+import type { Context, Span } from '@opentelemetry/api'
 import type { RequestEnded } from '../observe/request-events.ts'
 import type { RequestTimes } from '../observe/request-times.ts'
 import type { RequestTrace } from '../observe/request-trace.ts'
-import { attributesOf, newId, requestAttributes, spanName, wallClock } from './request-spans.ts'
-
-type Api = typeof import('@opentelemetry/api')
+import { hrTime, LibrarySdk, libraryOf, type OpenTelemetryApi } from './library-sdk.ts'
+import { attributesOf, newId, requestAttributes, spanName } from './request-spans.ts'
 
 /** A request whose head has arrived. */
 export interface ArrivedRequest {
@@ -79,17 +70,14 @@ class LibraryTrace implements RequestTrace {
  * come before have spans of our own, if any.
  */
 export class LibrarySpans {
-  readonly #api: Api
+  readonly #api: OpenTelemetryApi
   readonly #options: LibrarySpansOptions
-  /** What stands for an SDK while there is none. */
-  readonly #none: TracerProvider
-  #provider: TracerProvider | null = null
-  #tracer: Tracer | null = null
+  readonly #sdk: LibrarySdk
 
-  private constructor(api: Api, options: LibrarySpansOptions) {
+  private constructor(api: OpenTelemetryApi, options: LibrarySpansOptions) {
     this.#api = api
     this.#options = options
-    this.#none = new api.ProxyTracerProvider().getDelegate()
+    this.#sdk = new LibrarySdk(api, options)
   }
 
   /**
@@ -99,17 +87,13 @@ export class LibrarySpans {
    * @returns null if there is none that can be used
    */
   static find(file: string, options: LibrarySpansOptions): LibrarySpans | null {
-    try {
-      const api = createRequire(file)('@opentelemetry/api') as Api
-      return new LibrarySpans(api, options)
-    } catch {
-      return null
-    }
+    const api = libraryOf(file)
+    return api === null ? null : new LibrarySpans(api, options)
   }
 
   /** Begins the span of a request. @returns null without an SDK */
   begin(request: ArrivedRequest, remote: RemoteParent | null): RequestTrace | null {
-    const tracer = this.#currentTracer()
+    const tracer = this.#sdk.tracer()
     if (tracer === null) return null
     const api = this.#api
     const { sampler } = this.#options
@@ -137,7 +121,7 @@ export class LibrarySpans {
     let { context } = trace
     if (trace.span.isRecording()) {
       const options = { kind: api.SpanKind.INTERNAL, startTime: hrTime(performance.now()) }
-      const span = this.#tracer!.startSpan('application', options, context)
+      const span = this.#sdk.known!.startSpan('application', options, context)
       trace.application = span
       context = api.trace.setSpan(context, span)
       const told = environ.HTTP_TRACEPARENT
@@ -165,7 +149,7 @@ export class LibrarySpans {
 
   #endParts({ application, context }: LibraryTrace, times: RequestTimes, now: number): void {
     const part = (name: string, from: number, to: number) =>
-      this.#tracer!.startSpan(name, { startTime: hrTime(from) }, context).end(hrTime(to))
+      this.#sdk.known!.startSpan(name, { startTime: hrTime(from) }, context).end(hrTime(to))
     const { queued, begun, answered, finished } = times
     if (queued > 0) part('queue', queued, begun || finished || now)
     application?.end(hrTime(finished || now))
@@ -174,31 +158,7 @@ export class LibrarySpans {
 
   /** Has the SDK send what waits, for that long at most. @param ms milliseconds */
   async flush(ms: number): Promise<void> {
-    if (this.#currentTracer() === null) return
-    const provider = this.#sdk() as { forceFlush?: () => Promise<void> }
-    const late = new Promise<void>((resolve) => setTimeout(resolve, ms).unref())
-    // What it throws is the application's own trouble, and the SDK has logged it.
-    await Promise.race([provider.forceFlush?.().catch(() => {}), late])
-  }
-
-  /** @returns null without an SDK */
-  #currentTracer(): Tracer | null {
-    const provider = this.#sdk()
-    if (provider !== this.#provider) {
-      this.#provider = provider
-      const { version, used } = this.#options
-      this.#tracer = provider === null ? null : provider.getTracer('monoceros', version)
-      if (provider !== null) used()
-    }
-    return this.#tracer
-  }
-
-  #sdk(): TracerProvider | null {
-    const provider = this.#api.trace.getTracerProvider()
-    if (!('getDelegate' in provider)) return provider
-    // Its class may be of another copy of the library.
-    const delegate = (provider as ProxyTracerProvider).getDelegate()
-    return delegate === this.#none ? null : delegate
+    await this.#sdk.flush(ms)
   }
 
   #contextOf({ traceId, spanId, sampled, state }: RemoteParent): Context {
@@ -217,10 +177,4 @@ export class LibrarySpans {
     const span = trace.wrapSpanContext({ traceId, spanId: newId(), traceFlags: TraceFlags.NONE })
     return new LibraryTrace(span, trace.setSpan(ROOT_CONTEXT, span), '')
   }
-}
-
-/** A time of `performance.now()` as the library has it: seconds since 1970, and nanoseconds. */
-function hrTime(at: number): HrTime {
-  const micros = Math.round((wallClock(performance.now()) + at) * 1000)
-  return [Math.floor(micros / 1e6), (micros % 1e6) * 1000]
 }

@@ -1,16 +1,13 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
-import { repository } from '../support/build.ts'
 import { askHttps } from '../support/https-client.ts'
 import { OtlpReceiver } from '../support/otlp-receiver.ts'
 import { residentMemory } from '../support/processes.ts'
-import { hasPython, testPython } from '../support/python.ts'
+import { hasPython } from '../support/python.ts'
 import { startServer } from '../support/server.ts'
-import { ensureVirtualEnvironment } from '../support/virtual-environment.ts'
+import { decodedSpans, pythonWithTraces, TRACED_FLASK } from '../support/traces-in-python.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // Spans as OpenTelemetry's own messages decode them, and traces that its instrumentation of Flask
@@ -20,33 +17,6 @@ vi.setConfig({ testTimeout: 120_000 })
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
-
-/** Decodes requests, one a line in base64, and prints their spans. */
-const DECODER = `
-import base64, json, sys
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-spans = []
-for line in sys.stdin:
-    request = ExportTraceServiceRequest()
-    body = base64.b64decode(line)
-    request.ParseFromString(body)
-    for resource in request.resource_spans:
-        about = {a.key: a.value.string_value for a in resource.resource.attributes}
-        for scope in resource.scope_spans:
-            for span in scope.spans:
-                spans.append({
-                    "service": about["service.name"], "scope": scope.scope.name,
-                    "name": span.name, "kind": span.kind, "trace": span.trace_id.hex(),
-                    "id": span.span_id.hex(), "parent": span.parent_span_id.hex(),
-                    "state": span.trace_state, "status": span.status.code, "flags": span.flags,
-                    "start": span.start_time_unix_nano, "end": span.end_time_unix_nano,
-                    "attributes": {a.key: a.value.string_value or a.value.int_value
-                                   for a in span.attributes},
-                    # What it writes itself: nothing was unknown, or written in another way.
-                    "same": request.SerializeToString() == body,
-                })
-print(json.dumps(spans))
-`
 
 /**
  * The same of JSON, by the reader of protobuf's own JSON: what it does not know is an error. Only
@@ -85,45 +55,6 @@ for line in sys.stdin:
                 })
 print(json.dumps(spans))
 `
-
-const APPLICATION = `
-import time
-from flask import Flask, request
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.flask import FlaskInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
-trace.set_tracer_provider(TracerProvider())
-trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
-
-app = Flask(__name__)
-FlaskInstrumentor().instrument_app(app)
-
-@app.route("/items/<int:number>", methods=["GET", "POST"])
-def item(number):
-    with trace.get_tracer("shop").start_as_current_span("look up"):
-        time.sleep(0.01)
-    return str(len(request.get_data()))
-`
-
-interface DecodedSpan {
-  readonly service: string
-  readonly scope: string
-  readonly name: string
-  readonly kind: number
-  readonly trace: string
-  readonly id: string
-  readonly parent: string
-  readonly state: string
-  readonly status: number
-  readonly flags: number
-  readonly start: number
-  readonly end: number
-  readonly attributes: Record<string, string | number>
-  readonly same: boolean
-}
 
 const TELLS = `
 def app(environ, start_response):
@@ -186,27 +117,19 @@ test.runIf(hasPython()).each([
 })
 
 describe.runIf(hasPython())('with OpenTelemetry for Python', () => {
-  const environment = join(repository, 'tests', '.cache', 'traces')
-  const python = join(environment, 'bin', 'python3')
+  let python: string
 
   beforeAll(() => {
-    mkdirSync(environment, { recursive: true })
-    const requirements = join(repository, 'tests', 'requirements-traces.txt')
-    ensureVirtualEnvironment(testPython(), environment, requirements)
+    python = pythonWithTraces()
   }, 300_000)
 
-  function decoded(receiver: OtlpReceiver, decoder = DECODER): DecodedSpan[] {
-    const bodies = receiver.requests.map(({ body, headers }) =>
-      headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body,
-    )
-    const input = bodies.map((body) => body.toString('base64')).join('\n')
-    return JSON.parse(execFileSync(python, ['-c', decoder], { input, encoding: 'utf8' }))
-  }
+  const decoded = (receiver: OtlpReceiver, decoder?: string) =>
+    decodedSpans(python, receiver, decoder)
 
   test('one trace goes from the proxy through the server into Flask, span in span', async () => {
     const { path, remove } = temporaryDirectory()
     onTestFinished(remove)
-    writeFileSync(join(path, 'shop.py'), APPLICATION)
+    writeFileSync(join(path, 'shop.py'), TRACED_FLASK)
     const receiver = await OtlpReceiver.forTest()
     const server = await startServer({
       app: 'shop:app',
