@@ -55,7 +55,8 @@ const LOADED_TOGETHER = {
   fetch: ['fetch'],
   index: ['index'],
   testing: ['testing'],
-  cli: ['cli/main'],
+  // What main loads at once.
+  cli: ['cli/program'],
   arbiter: ['arbiter/arbiter'],
   acceptor: ['acceptor/process'],
   // Of a config file, and of an application in TypeScript.

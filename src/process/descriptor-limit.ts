@@ -45,3 +45,9 @@ export function tooFewDescriptors(): string | null {
   const needs = `a process may have ${limit} files open, and the server needs at least ${LEAST}.`
   return `${needs} ${HOW_TO_RAISE}`
 }
+
+/** Whether an error says that no more files can be opened, in this process or on the machine. */
+export function isShortOfDescriptors(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EMFILE' || code === 'ENFILE'
+}
