@@ -226,13 +226,14 @@ export class WorkerPool implements Runtime, WorkerOwner {
 
   exited(worker: Worker, reason: string, unbegun: Assignment[]): void {
     this.#workers.delete(worker)
-    this.#events.ended(worker, reason)
+    const guess =
+      worker.expected || reason !== 'killed by SIGKILL' ? '' : ' (perhaps out of memory)'
+    this.#events.ended(worker, reason + guess)
     if (unbegun.length > 0) this.#scheduler.putBack(unbegun)
     if (!this.#starts.exited(worker, reason)) {
-      const hint = reason === 'killed by SIGKILL' ? ' (perhaps out of memory)' : ''
       const text = `Worker ${worker.pid} ${reason}`
       if (worker.expected) this.#log(DEBUG, text)
-      else this.#log(ERROR, coded('MONO5001', text + hint))
+      else this.#log(ERROR, coded('MONO5001', text + guess))
       if (!worker.expected) this.#backOff.ended(performance.now() - worker.readyAt)
     }
     if (this.#workers.size === 0) this.#onEmpty?.()
