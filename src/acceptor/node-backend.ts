@@ -11,6 +11,7 @@ import type { RequestEvents } from '../observe/request-events.ts'
 import type { ControlRequest, ControlWorker } from '../observe/server-state.ts'
 import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import { loadApplication } from '../runtimes/node/load-application.ts'
+import { applicationPools } from '../runtimes/workers/application-pools.ts'
 import type { PoolState } from '../runtimes/workers/pool.ts'
 import { SHOWN_OF_WORKER, withoutQuery } from '../runtimes/workers/pool-state.ts'
 import type { InspectionQuestion, WorkerFindings } from '../runtimes/workers/worker-inspections.ts'
@@ -157,12 +158,18 @@ export class NodeBackend implements Backend {
     pid: number | null,
     early: AbortSignal,
   ): Promise<WorkerFindings[]> {
-    if (pid !== null && pid !== process.pid) return []
-    const { inspectProcess } = await import('./process-inspection.ts')
-    return [{ pid: process.pid, findings: await inspectProcess(question, early) }]
+    const own = async () => {
+      const { inspectProcess } = await import('./process-inspection.ts')
+      return [{ pid: process.pid, findings: await inspectProcess(question, early) }]
+    }
+    const answers = await Promise.all([
+      pid === null || pid === process.pid ? own() : [],
+      ...applicationPools().map(({ pool }) => pool.inspect(question, pid, early)),
+    ])
+    return answers.flat()
   }
 
-  /** This process is the worker. */
+  /** This process is the worker. Each `pythonApp` that it has called has others. */
   state(): PoolState {
     const running = this.requests()
     const worker: ControlWorker = {
@@ -174,7 +181,14 @@ export class NodeBackend implements Backend {
       recycling: false,
       running: running.slice(0, SHOWN_OF_WORKER),
     }
-    return { ...NO_POOL, workers: [worker] }
+    const state = { ...NO_POOL, workers: [worker] }
+    for (const { application, embedded, pool } of applicationPools()) {
+      const { waiting, longestWait, workers } = pool.state()
+      state.waiting += waiting
+      state.longestWait = Math.max(state.longestWait, longestWait)
+      state.workers.push(...workers.map((each) => ({ ...each, application, embedded })))
+    }
+    return state
   }
 
   /** Those of static files and the like among them. */
@@ -188,9 +202,9 @@ export class NodeBackend implements Backend {
       .sort((a, b) => b.seconds - a.seconds)
   }
 
-  /** The arbiter replaces this process instead. */
-  restart(): boolean {
-    return false
+  /** A worker of a `pythonApp`; the arbiter replaces this process itself. */
+  restart(pid: number, why: string): boolean {
+    return applicationPools().some(({ pool }) => pool.restart(pid, why))
   }
 
   async stop(graceMs: number): Promise<void> {

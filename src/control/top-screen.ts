@@ -9,12 +9,14 @@ import type {
 import { duration, harmless, plural, shortened, size, table } from './tables.ts'
 import {
   busyOf,
+  isServersOwn,
   noWorkers,
   ownWorker,
   pidCell,
   since,
   stateOf,
   sum,
+  workerName,
   workersBeside,
   workersOf,
   workOf,
@@ -115,12 +117,13 @@ function trafficLines(now: Sample, before: Sample | null): [string, Style][] {
 /** Requests that workers were given in each second between two samples; null if unknown. */
 export function ratePerSecond(now: Sample, before: Sample | null): number | null {
   if (before === null || now.at <= before.at) return null
-  const counts = new Map(
-    workersOf(before.status).map(({ worker }) => [worker.pid, worker.taken] as const),
-  )
+  // What others get is a part of one that the server's own have.
+  const ownWorkers = ({ status }: Sample) =>
+    workersOf(status).flatMap(({ worker }) => (isServersOwn(worker) ? [worker] : []))
+  const counts = new Map(ownWorkers(before).map(({ pid, taken }) => [pid, taken] as const))
   let more = 0
   // One that is new since then has had all of its requests since then.
-  for (const { worker } of workersOf(now.status))
+  for (const worker of ownWorkers(now))
     more += Math.max(0, worker.taken - (counts.get(worker.pid) ?? 0))
   return (more * 1000) / (now.at - before.at)
 }
@@ -162,7 +165,13 @@ function workerTable(now: Sample, before: Sample | null): [string, Style][] {
     })
     for (const worker of workersBeside(acceptor))
       rows.push({
-        cells: row(' worker', worker.pid, stateOf(worker), worker.usage ?? null, workCells(worker)),
+        cells: row(
+          ` ${workerName(worker)}`,
+          worker.pid,
+          stateOf(worker),
+          worker.usage ?? null,
+          workCells(worker),
+        ),
         style: styleOf(worker),
       })
   }

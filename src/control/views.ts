@@ -55,11 +55,31 @@ function summary(text: string): string {
 }
 
 function workerCounts(status: ControlStatus): string {
-  const workers = workersOf(status).map(({ worker }) => worker)
+  const workers = workersOf(status)
+    .map(({ worker }) => worker)
+    .filter(isServersOwn)
   const serving = workers.filter(({ state }) => state === 'serving').length
   const silent = status.acceptors.filter((acceptor) => acceptor.answer === null).length
   const note = silent === 0 ? '' : `; ${plural(silent, 'acceptor')} did not answer, see below`
-  return `${serving} of ${status.workers} serve, ${busyCount(workers)} busy${note}`
+  return `${serving} of ${status.workers} serve, ${busyCount(workers)} busy${others(status)}${note}`
+}
+
+/** Workers of applications that the server's own one calls: `, and 2 of flaskapp:app`. */
+function others(status: ControlStatus): string {
+  const counts = new Map<string, number>()
+  for (const { application } of workersOf(status).map(({ worker }) => worker))
+    if (application !== undefined) counts.set(application, (counts.get(application) ?? 0) + 1)
+  return [...counts].map(([name, count]) => `, and ${count} of ${harmless(name)}`).join('')
+}
+
+/** A worker of the server, and not of an application that this one calls (`pythonApp`). */
+export function isServersOwn({ application }: ControlWorker): boolean {
+  return application === undefined
+}
+
+/** `worker`, or `worker of flaskapp:app` */
+export function workerName({ application }: ControlWorker): string {
+  return application === undefined ? 'worker' : `worker of ${harmless(application)}`
 }
 
 /** `monoceros ctl workers` */
@@ -67,12 +87,21 @@ export function workersView(status: ControlStatus & Envelope): string[] {
   const workers = workersOf(status)
   const absent = absences(status)
   if (workers.length === 0) return absent.length > 0 ? absent : [noWorkers(status)]
+  // Only where there are others than the server's own.
+  const several = !workers.every(({ worker }) => isServersOwn(worker))
   const rows = table(
-    ['PID', 'ACCEPTOR', 'STATE', 'AGE', 'TAKEN', 'HAS', 'MEMORY', 'CPU', 'WORKS ON'],
-    ['right', 'right', 'left', 'right', 'right', 'right', 'right', 'right', 'left'],
+    [
+      ...['PID', 'ACCEPTOR', ...(several ? ['APPLICATION'] : []), 'STATE'],
+      ...['AGE', 'TAKEN', 'HAS', 'MEMORY', 'CPU', 'WORKS ON'],
+    ],
+    [
+      ...(['right', 'right', ...(several ? (['left'] as const) : []), 'left'] as const),
+      ...(['right', 'right', 'right', 'right', 'right', 'left'] as const),
+    ],
     workers.map(({ acceptor, worker }) => [
       pidCell(worker.pid),
       String(acceptor.pid),
+      ...(several ? [worker.application ?? status.application] : []),
       stateOf(worker),
       ageCell(status, worker),
       String(worker.taken),
@@ -140,7 +169,8 @@ export function queueView(status: ControlStatus): string[] {
 
 /** `3 of 4`: how many have requests. */
 export function busyOf(workers: readonly ControlWorker[]): string {
-  return `${busyCount(workers)} of ${workers.length}`
+  const own = workers.filter(isServersOwn)
+  return `${busyCount(own)} of ${own.length}`
 }
 
 function busyCount(workers: readonly ControlWorker[]): number {
@@ -225,7 +255,7 @@ function processTable(status: ControlStatus & Pick<Envelope, 'pid'>): string[] {
         workOf(ownWorker(acceptor)),
       ],
       ...workersBeside(acceptor).map((worker) => [
-        '  worker',
+        `  ${workerName(worker)}`,
         pidCell(worker.pid),
         stateOf(worker),
         ageCell(status, worker),

@@ -33,6 +33,13 @@ export interface AcceptorState {
 }
 
 export interface ControlWorker {
+  /**
+   * What a worker of a `pythonApp` runs, as in `flaskapp:app`; absent for those of the server's own
+   * application.
+   */
+  readonly application?: string
+  /** It is such a worker, and a thread of its process. */
+  readonly embedded?: boolean
   /** Of an embedded worker, which is a thread: the number that stands for it in the log. */
   readonly pid: number
   readonly state: 'starting' | 'loading' | 'serving' | 'leaving' | 'condemned'

@@ -34,16 +34,17 @@ import { ApplicationLoadError } from '../runtimes/application-load-error.ts'
 import type { Python } from '../runtimes/choose-python.ts'
 import { InterpreterError } from '../runtimes/cpython/interpreter.ts'
 import { MountError } from '../runtimes/pyodide/files/mounts.ts'
+import { showPool } from '../runtimes/workers/application-pools.ts'
 import type { WorkerPool } from '../runtimes/workers/pool.ts'
 import { requestsAtOnce } from '../runtimes/workers/worker-options.ts'
 import { WorkerStartError } from '../runtimes/workers/worker-start-error.ts'
-import { defaultDiskLimits } from '../spool/defaults.ts'
 import { version } from '../settings/version.ts'
+import { defaultDiskLimits } from '../spool/defaults.ts'
 import { DiskBudget } from '../spool/disk-budget.ts'
 import { processStore } from '../spool/process-store.ts'
 import type { BodyStore } from '../spool/spool.ts'
-import { whenClientGone } from '../wsgi/client-gone.ts'
 import { PythonSpans } from '../traces/python-spans.ts'
+import { whenClientGone } from '../wsgi/client-gone.ts'
 import { closeWithServer } from '../wsgi/lifetime.ts'
 import type { StartResponse, WSGIBody, WSGIEnvironment } from '../wsgi/types.ts'
 import { describeValue } from '../wsgi/wsgi-error.ts'
@@ -130,8 +131,8 @@ class PythonRunner implements PythonCallContext, Runner {
   readonly requestBuffering: boolean
   readonly bodyStore: BodyStore
   readonly window: number
-  readonly #application: string
   readonly spans: PythonSpans
+  readonly #application: string
   readonly #options: CheckedOptions
   readonly #calls = new Set<PythonCall>()
   #pool: WorkerPool | null = null
@@ -154,6 +155,8 @@ class PythonRunner implements PythonCallContext, Runner {
   #expired = false
   /** Removes this from what the server closes; null if it is not there. */
   #forget: (() => void) | null = null
+  /** Ends that the server lists the workers; null if there are none. */
+  #hidePool: (() => void) | null = null
   #onNoCalls: (() => void) | null = null
   /**
    * Keeps the process alive while something is waited for. The workers' channels do not: holding
@@ -168,10 +171,10 @@ class PythonRunner implements PythonCallContext, Runner {
     this.requestBuffering = options.requestBuffering
     this.bodyStore = bodyStoreOf(options)
     this.window = options.responseWindow
+    this.spans = new PythonSpans(application, version)
   }
 
   get busy(): boolean {
-    this.spans = new PythonSpans(application, version)
     return this.#holds > 0
   }
 
@@ -320,10 +323,13 @@ class PythonRunner implements PythonCallContext, Runner {
       const pool = this.#makePool(python, Pool)
       this.#startAgain = false
       this.#unready = pool
+      const embedded = python.runtime === 'pyodide'
+      this.#hidePool = showPool({ application: this.#application, pool, embedded })
       try {
         await pool.start()
         return pool
       } catch (error) {
+        this.#hidePool()
         if (!this.#startAgain || this.#closing !== null) throw error
       }
     }
@@ -399,6 +405,7 @@ class PythonRunner implements PythonCallContext, Runner {
     }
     const pool = this.#pool ?? (await this.#starting?.catch(() => null)) ?? null
     await pool?.stop(Math.max(0, until - performance.now()))
+    this.#hidePool?.()
     for (const call of [...this.#calls]) call.fail(this.#closedError())
     // Also one that a start, which was waited for, has made.
     await this.#watch?.close()

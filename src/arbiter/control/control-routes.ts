@@ -10,6 +10,7 @@ import type {
   ControlLog,
   ControlRequests,
   ControlStatus,
+  ControlWorker,
   Envelope,
   ErrorCode,
   LogRecord,
@@ -154,12 +155,12 @@ export class ControlRoutes {
       this.#logEntries(true),
     ])
     const answers = new Map(states.map((state) => [state.pid, state]))
-    const workers = states.flatMap(({ answer }) => answer?.workers.map(({ pid }) => pid) ?? [])
-    const isEmbedded = status.runtime === 'pyodide'
+    const isThread = ({ embedded }: ControlWorker) => embedded ?? status.runtime === 'pyodide'
+    const workers = states.flatMap(({ answer }) => answer?.workers ?? [])
     const usages = await processUsages([
       this.#pid,
       ...status.acceptors.map(({ pid }) => pid),
-      ...(isEmbedded ? [] : workers),
+      ...workers.flatMap((worker) => (isThread(worker) ? [] : [worker.pid])),
     ])
     const usage = (pid: number) => usages.get(pid) ?? null
     return {
@@ -179,7 +180,7 @@ export class ControlRoutes {
           ...withoutSlowRequests(answer),
           workers: answer.workers.map((worker) => ({
             ...worker,
-            usage: isEmbedded ? null : usage(worker.pid),
+            usage: isThread(worker) ? null : usage(worker.pid),
           })),
         }
         return { pid, state, startedAt, absent, usage: usage(pid), answer: withUsage }

@@ -91,7 +91,8 @@ function acceptorRow({ pid, state, usage, answer, absent }: Acceptor): Row {
   return { pid, kind: 'acceptor', state, doing, taken: '', ...used(usage) }
 }
 
-function workerRow({ pid, state, taken, running, recycling, usage = null }: Worker): Row {
+function workerRow(worker: Worker): Row {
+  const { pid, state, taken, running, recycling, application, usage = null } = worker
   const [first, ...others] = running
   const doing =
     first === undefined
@@ -103,7 +104,7 @@ function workerRow({ pid, state, taken, running, recycling, usage = null }: Work
   const shownState = recycling ? `${state}, being replaced` : state
   return {
     pid,
-    kind: 'worker',
+    kind: application === undefined ? 'worker' : `worker of ${application}`,
     state: shownState,
     doing,
     taken: formatNumber(taken),
