@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, request } from 'node:http'
+import { type ClientRequest, createServer, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
+import { profileUnderWay } from '../support/interrupted-profile.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { type RunningServer, runCommand, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -306,6 +307,41 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
     const preflight = await ask(metrics, 'OPTIONS', '/control/scale', '', { Origin: 'http://a' })
     expect(preflight.status).toBe(405)
   })
+
+  test('profiles are on the metrics bind too, and end when their client leaves', async () => {
+    const headers = { Authorization: `Bearer ${token}` }
+    for (const path of ['/control/profile', '/control/memory']) {
+      expect(await ask(metrics, 'POST', path)).toMatchObject({ status: 401 })
+      const { status, reply } = await ask(metrics, 'POST', path, '{"seconds":0.2}', headers)
+      expect([path, status, reply.failed]).toEqual([path, 200, []])
+      const short = () => ask(metrics, 'POST', path, '{"seconds":0.1}', headers)
+      let long: ClientRequest | undefined
+      let answered = false
+      onTestFinished(() => void long?.destroy())
+      await profileUnderWay(
+        () => {
+          if (long !== undefined && !answered) return
+          answered = false
+          long = request({ socketPath: metrics, method: 'POST', path, headers })
+          long
+            .on('error', () => {})
+            .on('response', (response) => {
+              answered = true
+              response.resume()
+            })
+          long.end('{"seconds":600}')
+        },
+        async () => JSON.stringify((await short()).reply),
+      )
+      long?.destroy()
+      await waitFor('another one to be possible', async () => {
+        const { status, reply } = await short()
+        return status === 200 && (reply.failed as unknown[]).length === 0
+      })
+    }
+    const wrong = await ask(metrics, 'POST', '/control/memory', '{"seconds":-1}', headers)
+    expect(wrong).toMatchObject({ status: 400, reply: { error: { code: 'bad-request' } } })
+  }, 120_000)
 
   test('hung, drained and stopped, it has a line for each', async () => {
     process.kill(server.pid, 'SIGSTOP')

@@ -138,6 +138,7 @@ describe.skipIf(!hasPython())('profiles of a Flask application', () => {
     await Promise.all(requests.map(async (request) => (await request).text()))
     // A request that has run for long is logged once, and goes on.
     expect(server.log().match(/GET \/reserve: has run/g)).toHaveLength(1)
+    await interruptProfile(server, 'memory')
     const memory = ctl(server, 'memory', '--seconds', '1', '--json')
     await load(server, '/keep', memory)
     const { workers } = JSON.parse((await memory).stdout)
@@ -166,6 +167,7 @@ test('profiles of a TypeScript application: the same commands', async () => {
   expect((await second).stderr).toBe('')
   expect(gunzipSync(read('shop.pb.gz')).toString('latin1')).toContain('shop.ts')
   await interruptProfile(server)
+  await interruptProfile(server, 'memory')
   const heap = await ctl(server, 'memory', '--output', 'shop.heapsnapshot')
   expect(heap.stderr).toBe('')
   expect(JSON.parse(read('shop.heapsnapshot').toString()).snapshot.meta).toBeDefined()
