@@ -23,16 +23,19 @@ export type TokenCheck = (authorization: string | undefined) => boolean
 const SHORTEST = 16
 
 const QUESTIONS = ['status', 'requests', 'log', 'configuration'] as const
-const ACTIONS: readonly ActionName[] = [
-  'reload',
-  'scale',
-  'restart',
-  'profile',
-  'drain',
-  'log-level',
-  'reopen',
-  'stop',
-]
+/** All of them: a new one is missing here until it is added. */
+const ACTIONS = Object.keys({
+  reload: true,
+  scale: true,
+  restart: true,
+  profile: true,
+  memory: true,
+  'heap-snapshot': true,
+  drain: true,
+  'log-level': true,
+  reopen: true,
+  stop: true,
+} satisfies Record<ActionName, true>) as readonly ActionName[]
 
 /**
  * Reads a token.
