@@ -417,7 +417,7 @@ describe('one worker', () => {
     await server.waitForLog(expected, { from })
     await answersAgain(server)
     const log = server.log().slice(from)
-    if (place !== null) expect(log).toMatch(new RegExp(`down \\[MONO5010\\]\\. .*:\n.*${place}`))
+    if (place !== null) expect(log).toMatch(new RegExp(`down \\[MONO5010\\]\\. .*:\n(?: .*\n)*?.*${place}`))
     if (path === '/say-and-die')
       expect(log.indexOf('last words')).toBeLessThan(log.search(expected))
     expect(log.indexOf('last words') >= 0).toBe(path === '/say-and-die')

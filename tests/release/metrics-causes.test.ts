@@ -165,37 +165,42 @@ describe.runIf(hasPython())('workers', () => {
     const args = ['--workers', '2', '--log-level', 'debug']
     const server = await startPlain({ args: [...METRICS, ...args], secure: false })
     const address = await metricsAddress(server)
-    for (let i = 0; i < 50; i++) expect((await exchangeOnce(server, get('/'))).status).toBe(200)
-    const busy = ['a', 'b'].map(async (key) => {
-      const connection = await RawConnection.open(server)
-      await connection.send(get(`/wait?key=${key}`))
-      return connection
-    })
-    await Promise.all(busy)
-    const quick = await Promise.all(
-      Array.from({ length: 12 }, async () => {
-        const connection = await RawConnection.open(server)
-        await connection.send(get('/pid'))
-        return connection
-      }),
-    )
-    await Promise.all([server.begun('a'), server.begun('b')])
     const waiting = (it: Scraped) =>
       it.sum('monoceros_queue_requests') + it.sum('monoceros_lookahead_requests')
-    await scraped(address, 'twelve that wait', (it) => waiting(it) === 12)
-    // One worker is free again, and answers all of them.
-    server.go('a')
-    const pids = await Promise.all(quick.map(async (one) => (await one.readResponse()).text))
-    expect(new Set(pids).size).toBe(1)
-    const now = await scrape(address)
-    const givenBack = [...server.log().matchAll(/gave back (\d+) requests/g)]
-    expect(now.sum('monoceros_recalls_total')).toBeGreaterThanOrEqual(givenBack.length)
-    expect(now.sum('monoceros_requests_given_back_total')).toBe(
-      givenBack.reduce((sum, [, count]) => sum + Number(count), 0),
-    )
-    expect(now.sum('monoceros_requests_given_back_total')).toBeGreaterThan(0)
-    expect(waiting(now)).toBe(0)
-    server.go('b')
+    // Requests are given ahead only to workers that were quick, and on a busy machine they are so
+    // only now and then.
+    for (let round = 0; ; round++) {
+      for (let i = 0; i < 50; i++) {
+        expect((await exchangeOnce(server, get('/'))).status).toBe(200)
+      }
+      const [freed, kept] = [`a${round}`, `b${round}`]
+      for (const key of [freed, kept]) {
+        const connection = await RawConnection.open(server)
+        await connection.send(get(`/wait?key=${key}`))
+      }
+      const quick = await Promise.all(
+        Array.from({ length: 12 }, async () => {
+          const connection = await RawConnection.open(server)
+          await connection.send(get('/pid'))
+          return connection
+        }),
+      )
+      await Promise.all([server.begun(freed), server.begun(kept)])
+      await scraped(address, 'twelve that wait', (it) => waiting(it) === 12)
+      // One worker is free again, and answers all of them.
+      server.go(freed)
+      const pids = await Promise.all(quick.map(async (one) => (await one.readResponse()).text))
+      expect(new Set(pids).size).toBe(1)
+      const now = await scrape(address)
+      server.go(kept)
+      const givenBack = [...server.log().matchAll(/gave back (\d+) requests/g)]
+      expect(now.sum('monoceros_recalls_total')).toBeGreaterThanOrEqual(givenBack.length)
+      expect(now.sum('monoceros_requests_given_back_total')).toBe(
+        givenBack.reduce((sum, [, count]) => sum + Number(count), 0),
+      )
+      expect(waiting(now)).toBe(0)
+      if (givenBack.length > 0) break
+    }
   })
 
   test('responses that wait for their clients', async () => {
