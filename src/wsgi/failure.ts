@@ -49,11 +49,15 @@ function textOf(error: unknown): string {
   return [text, ...causes].join('\n')
 }
 
+/** Where `callApplication` is: in its module, or in a part of the bundle that is published. */
+const CALLER =
+  /\n +at callApplication \([^\n]*\/(?:wsgi\/application\.[jt]s|dist\/parts\/[\w-]+\.js):[\s\S]*$/
+
 /** The stack without the frames below the application: they are always the same. */
 function ownStack(error: Error): string {
   const given = propertyOf(error, 'stack')
   const stack =
     typeof given === 'string' ? given : `${shown(propertyOf(error, 'name'))}: ${messageOf(error)}`
-  const caller = /\n +at callApplication \([^\n]*\/wsgi\/application\.[jt]s:[\s\S]*$/.exec(stack)
+  const caller = CALLER.exec(stack)
   return caller === null ? stack : stack.slice(0, caller.index)
 }

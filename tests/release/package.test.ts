@@ -11,6 +11,7 @@ import { compilerPath } from '../support/compiler.ts'
 import { type PackedPackage, packed } from '../support/packed.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runServer, runToEnd } from '../support/running-server.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // The packages as somebody installs them: bundled and packed, installed from the tarballs, run from
 // there.
@@ -339,6 +340,26 @@ describe.skipIf(!hasPython())('from the installed package', () => {
     const status = await runToEnd(command, args, { env: env(), cwd: project })
     expect(status).toMatchObject({ code: 0, stderr: '' })
     expect(status.stdout).toMatch(/^hello:app is serving /)
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('the log has the stack of an application in JavaScript, and none of its own', async () => {
+    writeFileSync(
+      join(project, 'broken.js'),
+      'export const app = (environ) => {\n' +
+        "  throw new Error('no luck with ' + environ.PATH_INFO)\n}\n",
+    )
+    const server = await runServer({
+      command: join(project, 'node_modules', '.bin', 'monoceros'),
+      args: ['-b', '127.0.0.1:0', './broken.js:app'],
+      env: env(),
+      cwd: project,
+      ...shared,
+    })
+    expect((await fetch(`${server.url}/shop`)).status).toBe(500)
+    await waitFor('the error to be logged', () => /no luck/.test(server.log()))
+    expect(server.log()).toMatch(/Error: no luck with \/shop\n +at app \(.*broken\.js:2:9\)\n/)
+    expect(server.log()).not.toContain('/dist/parts/')
     expect(await server.stop()).toEqual({ code: 0, signal: null })
   })
 
