@@ -36,13 +36,20 @@ def _interpreter_advice(error: BaseException) -> str:
     # If the package exists and lacks a module, its version is wrong, not the interpreter.
     if not name or (inner and top in sys.modules):
         return ""
-    return f"{interpreter_name()} finds no module {name!r}. {_what_to_do()}"
+    install = ""
+    if not _is_in_its_environment() and sys.executable:
+        install = f"Install what has it there ({sys.executable} -m pip install PACKAGE). "
+    return f"{interpreter_name()} finds no module {name!r}. {install}{_what_to_do()}"
+
+
+def _is_in_its_environment() -> bool:
+    """In the Python package, the server is for the interpreter that it was installed with."""
+    server = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.path.basename(server) == "_server"
 
 
 def _what_to_do() -> str:
-    # In the Python package, the server is for the interpreter that it was installed with.
-    server = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    if os.path.basename(server) == "_server":
+    if _is_in_its_environment():
         return "Install what has it into the same environment, beside monoceros"
     return (
         "If another interpreter has it, name that one (--python PATH; the option python of "

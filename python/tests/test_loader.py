@@ -266,6 +266,7 @@ class Loading(unittest.TestCase):
         )
         self.assertIn("--python", first)
         self.assertIn("activated virtual environment", first)
+        self.assertIn(f"({sys.executable} -m pip install PACKAGE)", first)
         with self.assertRaises(LoadError) as caught:
             load("bad3")
         self.assertIn("bad3.py", str(caught.exception))
