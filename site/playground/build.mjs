@@ -103,7 +103,8 @@ async function bundle(folder) {
     strictExecutionOrder: true,
     entryFileNames: '[name].js',
     chunkFileNames: 'parts/[name].js',
-    minify: true,
+    // With the names: an error of the reader's program may be thrown in ours, and name a variable.
+    minify: { compress: true, mangle: false, codegen: true },
     comments: { legal: true },
   })
   await build.close()

@@ -71,6 +71,25 @@ describe('a check', () => {
     )
   })
 
+  test.each([
+    ['an error', 'Error: no luck', 'Error: no luck (hello.ts, line 3)'],
+    [
+      'an error with a name',
+      'Error while answering GET /: TypeError: app is not a function',
+      'Error while answering GET /: TypeError: app is not a function (hello.ts, line 3)',
+    ],
+  ])('has the line of %s in TypeScript', (_, line, said) => {
+    const frames = '    at app (hello.ts:3:9)\n    at other (append.ts:1:2)\n'
+    expect(complaints(log(`${line}\n${frames}`))).toEqual([said])
+    expect(complaints(log(`${line}\n    at hello.ts:3:9\n`))).toEqual([said])
+  })
+
+  test('has no line where there is none', () => {
+    expect(complaints(log('500 Internal Server Error\nError: no luck\n'))).toEqual([
+      'Error: no luck',
+    ])
+  })
+
   test('a program that cannot be loaded fails with the last line of its error', () => {
     const failure = 'application could not be loaded\nTraceback\nNameError: x'
     expect(judge(check, { failure, loading: [], exchanges: [] }).missing).toBe(

@@ -78,24 +78,36 @@ export function differences(expected: Expected, { response, log, environ }: Exch
   return lines
 }
 
+/** A line of a log that tells of an error, or of a rule that was broken. */
+const COMPLAINT = /^(?!\s).*(\w(Error|Exception)\b|\bError: |declared Content-Length)/
+/** A frame of the reader's program: Python names it before its error, TypeScript after it. */
+const PYTHON_FRAME = /^\s+File "\/tutorial\/([^"]+)", line (\d+)/
+const TYPESCRIPT_FRAME = /^\s+at (?:.* \()?([\w-]+\.ts):(\d+):\d+\)?$/
+
 /**
  * The last lines of the errors in a log: what the validator, or the server, says, with the line of
- * the reader's program that Python names.
+ * the reader's program.
  */
 export function complaints(log: readonly LogEntry[]): string[] {
   const found: string[] = []
   for (const { from, text } of log) {
     if (from === 'stdout') continue
     let place = ''
-    for (const line of text.split('\n')) {
-      const frame = /^\s+File "\/tutorial\/([^"]+)", line (\d+)/.exec(line)
-      if (frame !== null) place = ` (${frame[1]}, line ${frame[2]})`
-      if (!/^(?!\s).*(\w(Error|Exception)\b|declared Content-Length)/.test(line)) continue
-      found.push(`${line}${place}`)
+    const lines = text.split('\n')
+    for (const [index, line] of lines.entries()) {
+      const frame = PYTHON_FRAME.exec(line)
+      if (frame !== null) place = placeOf(frame)
+      if (!COMPLAINT.test(line)) continue
+      const below = TYPESCRIPT_FRAME.exec(lines[index + 1] ?? '')
+      found.push(`${line}${below === null ? place : placeOf(below)}`)
       place = ''
     }
   }
   return found
+}
+
+function placeOf([, file, line]: RegExpExecArray): string {
+  return ` (${file}, line ${line})`
 }
 
 function lastLine(text: string): string {

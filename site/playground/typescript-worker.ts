@@ -80,6 +80,7 @@ async function run(given: Run): Promise<RunResult> {
   let loading: LogEntry[] = []
   if (given.fresh || loaded !== given.key) {
     loaded = ''
+    log.take() // what the program before has written since its answer
     const failure = await load(given)
     loading = log.take()
     if (failure !== null) return { failure, loading, exchanges: [] }
@@ -87,11 +88,19 @@ async function run(given: Run): Promise<RunResult> {
   }
   const exchanges: Exchange[] = []
   for (const request of given.requests) {
-    exchanges.push(
-      given.kind === 'server' ? await serve(request) : await answerRequest(application!, request),
-    )
+    const exchange =
+      given.kind === 'server' ? await serve(request) : await answerRequest(application!, request)
+    // Browsers look for rejected promises that nobody awaits at the end of a turn, and tell of them
+    // in another one.
+    await turn()
+    await turn()
+    exchanges.push({ ...exchange, log: [...exchange.log, ...log.take()] })
   }
   return { failure: null, loading, exchanges }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve))
 }
 
 /** Returns why it cannot be loaded, or null. */

@@ -168,6 +168,17 @@ describe.skipIf(chromium === null)('the playground', () => {
     }
   })
 
+  test('the servers of step 3 split the target at its first question mark', async () => {
+    const view = stepOn(page, 3)
+    for (const language of ['python', 'typescript'] as const) {
+      await choose(view, language)
+      await view.getByRole('button', { name: 'Reset' }).click()
+      await view.getByLabel('Path').fill('/Ada?a=b?c')
+      expect(await run(view)).toMatch(/^200 OK/)
+      expect(await view.locator('.mp-result').textContent()).toMatch(/QUERY_STRING['"]a=b\?c['"]/)
+    }
+  })
+
   test('code in the page reaches neither the network nor what the site keeps', async () => {
     const view = stepOn(page, 1)
     await choose(view, 'typescript')
@@ -292,7 +303,36 @@ describe.skipIf(chromium === null)('the playground', () => {
     expect(await run(view)).toMatch(/^500 /)
     const stack = await view.locator('.mp-log').innerText()
     expect(stack).toMatch(/Error: no luck\n\s+at .*hello\.ts:2:/)
-    expect(stack).not.toMatch(/typescript-worker|blob:/)
+    expect(stack).not.toMatch(/typescript-worker|blob:|<anonymous>/)
+    await check(view)
+    expect(await view.locator('.mp-missing').first().innerText()).toContain(
+      'Error: no luck (hello.ts, line 2)',
+    )
+
+    // An error that is thrown in the server's own code still has its names.
+    await type(
+      view,
+      'hello.ts',
+      "import { requestId } from 'monoceros'\n" +
+        "const inner = requestId()((_, start) => (start('200 OK', []), []))\n" +
+        'export const app = (environ) => inner(environ)\n',
+    )
+    expect(await run(view)).toMatch(/^500 /)
+    expect(await view.locator('.mp-log').innerText()).toContain('startResponse is not a function')
+    await view.getByRole('button', { name: 'Reset' }).click()
+  })
+
+  test('a promise that nobody awaits fails in the run that has made it', async () => {
+    const view = stepOn(page, 1)
+    await choose(view, 'typescript')
+    const late = (text: string) =>
+      'export const app = (environ, startResponse) => {\n' +
+      `  ${text}\n  startResponse('200 OK', [])\n  return []\n}\n`
+    await type(view, 'hello.ts', late("Promise.reject(new Error('nobody waits'))"))
+    expect(await run(view)).toMatch(/^200 OK.* The log has more/)
+    expect(await view.locator('.mp-log').innerText()).toContain('Error: nobody waits')
+    await type(view, 'hello.ts', late(''))
+    expect(await run(view)).toBe('200 OK, 0 bytes.')
     await view.getByRole('button', { name: 'Reset' }).click()
   })
 

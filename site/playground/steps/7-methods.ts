@@ -43,7 +43,7 @@ export const step7: Step = {
       title: 'other methods are still refused',
       requests: [{ method: 'PUT', path: '/', body: 'a' }],
       expect: { status: 405, headers: { allow: 'DELETE, GET, HEAD, OPTIONS, POST' } },
-      hint: 'PUT is answered with 405.',
+      hint: 'PUT is answered with 405, and its header Allow lists DELETE too.',
     },
   ],
 }

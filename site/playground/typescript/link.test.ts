@@ -53,6 +53,7 @@ test('a stack has the names of files, and no frames of the page', () => {
     'Error: no luck',
     `    at app (${url}:2:9)`,
     '    at answer (https://site/playground/typescript-worker.js:1:2)',
+    '    at new Promise (<anonymous>)',
   ].join('\n')
   expect(readableStack(stack)).toBe('Error: no luck\n    at app (main.ts:2:9)')
   const error = Object.assign(new Error('no luck'), { stack: `app@${url}:2:9` })

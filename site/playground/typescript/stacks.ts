@@ -10,13 +10,16 @@ export function forgetUrls(): void {
   names.clear()
 }
 
+/** Frames of the page, and of what the browser calls by itself: the mistake is not there. */
+const NOT_THEIRS = /^\s+at .*(https?:|blob:|\/parts\/|typescript-worker|<anonymous>\)?$)/
+
 /** A stack with the reader's own frames only, by the names of the files. */
 export function readableStack(text: string): string {
   let readable = text
   for (const [url, name] of names) readable = readable.replaceAll(url, name)
   return readable
     .split('\n')
-    .filter((line) => !/^\s+at .*(https?:|blob:|\/parts\/|typescript-worker)/.test(line))
+    .filter((line) => !NOT_THEIRS.test(line))
     .join('\n')
 }
 
