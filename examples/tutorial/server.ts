@@ -34,14 +34,14 @@ async function answer(connection: Socket, app: WSGIApplication, port: number) {
     connection.destroy()
     return // the client has left
   }
-  const [path = '', query = ''] = target.split('?', 2)
+  const [path = '', ...query] = target.split('?')
   const environ: WSGIEnvironment = {
     REQUEST_METHOD: method,
     SCRIPT_NAME: '',
     PATH_INFO: path.replace(/%([0-9a-f]{2})/gi, (_, hex) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     ),
-    QUERY_STRING: query,
+    QUERY_STRING: query.join('?'),
     SERVER_NAME: 'localhost',
     SERVER_PORT: String(port),
     SERVER_PROTOCOL: protocol,
