@@ -61,6 +61,12 @@ describe.skipIf(!hasPython())('a reader notices', () => {
     ['a command that fails', 'console run', '$ exit 3\n', /expected 3 to be/],
     ['a command that does not fail', 'console run exit=1', '$ true\n', /expected \+?0 to be 1/],
     [
+      'that the virtual environment is not active',
+      'console run',
+      '$ python3 -m venv .venv\n$ pip install flask\n…\n',
+      /externally-managed-environment/,
+    ],
+    [
       'a server that does not start',
       'console serve=a',
       '$ npx monoceros none:app\n…Listening…\n',

@@ -51,6 +51,8 @@ export class PageReader {
   readonly #bin = join(this.#work.path, 'bin')
   readonly #ports: ReadonlyMap<number, number>
   readonly #servers = new Map<string, RunningServer>()
+  /** Whether a page has said that the virtual environment is to be activated. */
+  #isActive = false
 
   /** A reader with an empty folder, for one page or for several that build on each other. */
   static async start(): Promise<PageReader> {
@@ -145,6 +147,7 @@ export class PageReader {
   }
 
   async #run({ command, output }: ConsoleCommand, exit: number, until: boolean): Promise<void> {
+    if (/^\. \.venv\/bin\/activate\b/.test(command)) this.#isActive = true
     const once = async () => {
       const ran = await runToEnd('bash', ['-c', this.#here(command)], {
         env: this.#environment(),
@@ -238,7 +241,7 @@ export class PageReader {
     return shown.replace(/\x1b\[[\d;]*m/g, '').replaceAll(this.folder, HOME)
   }
 
-  /** The environment of a reader who has the virtual environment active. */
+  /** The environment of the reader's terminals. */
   #environment(serves = false): NodeJS.ProcessEnv {
     const env: NodeJS.ProcessEnv = {
       ...process.env,
@@ -258,8 +261,12 @@ export class PageReader {
     )
     if (serves && !saysWhere) env.MONOCEROS_CMD_ARGS = `--bind 127.0.0.1:${this.#ports.get(8000)}`
     const { prefix } = testPython()
-    env.VIRTUAL_ENV = prefix
-    env.PATH = [this.#bin, join(prefix, 'bin'), env.PATH].join(delimiter)
+    const programs = join(prefix, 'bin')
+    // The environment of the tests may be active where they run.
+    const path = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== programs)
+    delete env.VIRTUAL_ENV
+    if (this.#isActive) env.VIRTUAL_ENV = prefix
+    env.PATH = [this.#bin, ...(this.#isActive ? [programs] : []), ...path].join(delimiter)
     return env
   }
 
@@ -302,6 +309,8 @@ echo 'added packages'`,
     this.#program(
       'pip',
       `[ "$1" = install ] || exit 1\nshift\n` +
+        // As on Debian, and with no environment active, packages are installed where none looks.
+        `[ -n "$VIRTUAL_ENV" ] || { echo 'error: externally-managed-environment' >&2; exit 1; }\n` +
         `exec '${executable}' -c '${distribution}' "$@" && echo installed`,
     )
     this.#program(
