@@ -81,9 +81,14 @@ def receive_some(
     """Reads once, and waits only if ``patient``. Returns the frames that are complete now; None at
     the end of the channel.
     """
-    size = _READ_SIZE if reader.wanted <= _READ_SIZE else min(reader.wanted, _READ_LIMIT)
+    flags = 0 if patient else socket.MSG_DONTWAIT
+    space = reader.space
     try:
-        data = channel.recv(size) if patient else channel.recv(size, socket.MSG_DONTWAIT)
+        if space is not None:
+            received = channel.recv_into(space, 0, flags)
+            return reader.filled(received) if received else None
+        size = _READ_SIZE if reader.wanted <= _READ_SIZE else min(reader.wanted, _READ_LIMIT)
+        data = channel.recv(size, flags)
     except (BlockingIOError, InterruptedError):
         return []
     except OSError:

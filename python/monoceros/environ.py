@@ -113,7 +113,7 @@ def read_environ(
         if body < end:
             environ["wsgi.input"] = io.BytesIO(data[body:end])
         elif type(data) is frames.LargeRequest:
-            environ["wsgi.input"] = io.BytesIO(data.body)
+            environ["wsgi.input"] = data.body
         else:
             environ["wsgi.input"] = io.BytesIO()
     elif flags == frames.BODY_FILE:

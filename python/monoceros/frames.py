@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from typing import Any, List, Optional, Tuple
@@ -115,14 +116,14 @@ Frame = Tuple[int, int, int, bytes, int, int]
 
 
 class LargeRequest(bytes):
-    """The bytes of a large REQUEST but for its body, which is in ``body``: to join both would copy
-    the body once more."""
+    """The bytes of a large REQUEST but for its body, which is in ``body``: it was received where it
+    stays, so that it is not copied any more. ``read()`` returns these very bytes."""
 
-    body: bytes
+    body: io.BytesIO
 
 
-#: From this size on (bytes), the body of a REQUEST is kept apart.
-_LARGE = 128 * 1024
+#: From this size on (bytes), the body of a REQUEST that comes in parts is kept apart.
+_LARGE = 16 * 1024
 
 
 class FrameError(Exception):
@@ -176,29 +177,35 @@ class FrameReader:
     """Cuts a stream of bytes, which comes in any pieces, into frames, and checks them.
 
     ``receive(data)`` returns the frames completed by ``data``, in order. Raises FrameError.
+    If ``space`` is not None, the next bytes can be received there instead; then call ``filled``.
     """
 
     def __init__(self) -> None:
         #: At least how many bytes the unfinished frame lacks; 0 between frames.
         self.wanted = 0
+        #: Memory for the bytes that the unfinished frame lacks, if it is a large REQUEST.
+        self.space: Optional[memoryview] = None
         self._parts: List[bytes] = []  # of a frame that is not complete yet
+        self._large: Optional[Frame] = None  # what ``space`` completes
 
     def receive(self, data: bytes) -> List[Frame]:
         """Takes the next bytes of the stream; returns the frames that are complete now."""
         frames: List[Frame] = []
         if self.wanted:
-            self._parts.append(data)
-            if len(data) < self.wanted:
-                self.wanted -= len(data)
-                return []
-            large = _take_large(self._parts)
-            if large is None:
-                data = b"".join(self._parts)
+            space = self.space
+            if space is not None:
+                size = min(len(data), len(space))
+                space[:size] = memoryview(data)[:size]
+                frames = self.filled(size)
+                data = data[size:]
             else:
-                frame, data = large
-                frames.append(frame)
-            self._parts.clear()
-            self.wanted = 0
+                self._parts.append(data)
+                if len(data) < self.wanted:
+                    self.wanted -= len(data)
+                    return []
+                data = b"".join(self._parts)
+                self._parts.clear()
+                self.wanted = 0
         position = 0
         size = len(data)
         wanted = start = HEADER_SIZE
@@ -217,29 +224,46 @@ class FrameReader:
             position = end
             start = end + HEADER_SIZE
         if position < size:
-            self._parts.append(data[position:] if position else data)
             self.wanted = position + wanted - size
+            if wanted < _LARGE or not self._begin_large(data, position, wanted):
+                self._parts.append(data[position:] if position else data)
         return frames
 
+    def filled(self, size: int) -> List[Frame]:
+        """Takes the next ``size`` bytes of the stream, which are in ``space``; returns the frames
+        that are complete now."""
+        space = self.space
+        large = self._large
+        assert space is not None and large is not None
+        self.wanted -= size
+        # A stream that somebody has a view of would give a copy of its bytes.
+        with space:
+            if self.wanted:
+                self.space = space[size:]
+                return []
+        self.space = self._large = None
+        return [large]
 
-def _take_large(parts: List[bytes]) -> Optional[Tuple[Frame, bytes]]:
-    """The large REQUEST without flags that ``parts`` begin with, and what follows it; None if they
-    do not begin with one, or if it is not complete."""
-    first = parts[0]
-    if len(first) < HEADER_SIZE + 4:
-        return None
-    length, word, stream = _unpack_words(first, 0)
-    if word != REQUEST or not stream or not _LARGE <= length <= MAX_PAYLOAD:
-        return None
-    body = HEADER_SIZE + 4 + unpack_u32(first, HEADER_SIZE)[0]
-    last = parts[-1]
-    # What follows it is in the last part, because that is the one which completed the frame.
-    used = HEADER_SIZE + length - sum(map(len, parts)) + len(last)
-    if body > len(first) or used > len(last):
-        return None
-    data = LargeRequest(first[:body])
-    data.body = b"".join((memoryview(first)[body:], *parts[1:-1], memoryview(last)[:used]))
-    return (REQUEST, 0, stream, data, HEADER_SIZE, body), last[used:]
+    def _begin_large(self, data: bytes, position: int, length: int) -> bool:
+        """Prepares for the rest of a frame of ``length`` bytes that begins at ``position``, if it
+        is a large REQUEST without flags whose environ has come whole."""
+        _, word, stream = _unpack_words(data, position)
+        start = position + HEADER_SIZE
+        if word != REQUEST or len(data) < start + 4:
+            return False
+        body = start + 4 + unpack_u32(data, start)[0]
+        size = position + length - body
+        came = len(data) - body
+        if came < 0 or size < _LARGE:
+            return False
+        request = LargeRequest(data[position:body])
+        # Nobody else has these bytes, so that getbuffer() does not copy them.
+        request.body = io.BytesIO(bytes(size))
+        with request.body.getbuffer() as space:
+            space[:came] = memoryview(data)[body:]
+            self.space = space[came:]
+        self._large = (REQUEST, 0, stream, request, HEADER_SIZE, body - position)
+        return True
 
 
 def _check(length: int, kind: int, flags: int, reserved: int, stream: int) -> Tuple[int, int]:
