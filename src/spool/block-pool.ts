@@ -1,8 +1,9 @@
 /** The sizes of blocks, in bytes. */
 const SMALL = 16 * 1024
 const LARGE = 64 * 1024
-/** How many free blocks of each size are kept: 5 MiB together. */
-const KEPT = 64
+/** How many free blocks of each size are kept: 1 MiB, and 16 MiB. */
+const SMALL_KEPT = 64
+const LARGE_KEPT = 256
 
 /**
  * Blocks of memory that are used again, for the bodies of requests. A body keeps its bytes for a
@@ -22,8 +23,11 @@ export class BlockPool {
 
   /** Takes a block back. Nobody may read or write it any more. */
   give(block: Buffer): void {
-    const free = block.length === SMALL ? this.#small : this.#large
-    if (free.length < KEPT) free.push(block)
+    if (block.length === SMALL) {
+      if (this.#small.length < SMALL_KEPT) this.#small.push(block)
+    } else if (this.#large.length < LARGE_KEPT) {
+      this.#large.push(block)
+    }
   }
 }
 

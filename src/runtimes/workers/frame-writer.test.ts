@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { waitFor, within } from '../../../tests/support/wait-for.ts'
-import { FrameWriter } from './frame-writer.ts'
+import { type FrameChannel, FrameWriter } from './frame-writer.ts'
 import { BODY, HEADER_SIZE, REQUEST, readU32, START, WINDOW } from './frames.ts'
 
 interface Seen {
@@ -58,6 +58,40 @@ function read(socket: Socket, count: number): Promise<Seen[]> {
   })
   socket.resume()
   return within(`${count} frames`, 10_000, reading)
+}
+
+/** A channel that needs what it is given until {@link take}. */
+class SlowChannel implements FrameChannel {
+  readonly destroyed = false
+  readonly written: Buffer[] = []
+  /** How many pieces were written until each `uncork`. */
+  readonly uncorked: number[] = []
+  #waiting: { bytes: Buffer; done: (() => void) | undefined }[] = []
+
+  get writableLength(): number {
+    return this.#waiting.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  }
+
+  write(bytes: Buffer, done?: () => void): void {
+    this.written.push(bytes)
+    this.#waiting.push({ bytes, done })
+  }
+
+  cork(): void {}
+
+  uncork(): void {
+    this.uncorked.push(this.written.length)
+  }
+
+  destroy(): void {}
+
+  /** Takes the first of what waits. */
+  take(): string {
+    const { bytes, done } = this.#waiting.shift()!
+    const text = bytes.toString('latin1')
+    done?.()
+    return text
+  }
 }
 
 describe('writing frames', () => {
@@ -168,7 +202,7 @@ describe('writing frames', () => {
     const begun = (rest: Buffer[]) => writer.end(writer.begin(REQUEST, 1, 0).at, 0, rest, owner)
     begun([Buffer.alloc(16 * 1024), Buffer.alloc(1000)])
     expect(used).toBe(0) // copied
-    begun([Buffer.alloc(8 * 1024 * 1024), Buffer.alloc(17_000)])
+    begun([Buffer.alloc(1024 * 1024), Buffer.alloc(17_000)])
     await new Promise((resolve) => setImmediate(resolve))
     expect(uses).toBeGreaterThan(0)
     await read(far, 2)
@@ -178,5 +212,43 @@ describe('writing frames', () => {
     near.destroy()
     await waitFor('the end of the channel', () => uses === 0)
     expect(used).toBe(3)
+  })
+
+  it('uses its memory again while the channel always has something to do', () => {
+    const channel = new SlowChannel()
+    const writer = new FrameWriter(channel)
+    const size = 10_000
+    for (let i = 0; i < 300; i++) {
+      const { bytes, at } = writer.begin(REQUEST, i + 1, size)
+      bytes.fill(97 + (i % 26), at, at + size)
+      writer.end(at + size)
+      writer.flush()
+      // Three are never taken before the next one is written.
+      if (i < 3) continue
+      const letter = String.fromCharCode(97 + ((i - 3) % 26))
+      expect(channel.take().slice(HEADER_SIZE) === letter.repeat(size), `frame ${i - 2}`).toBe(true)
+    }
+    expect(new Set(channel.written.map(({ buffer }) => buffer)).size).toBeLessThan(5)
+  })
+
+  it('sends a large piece together with what comes before and after it', () => {
+    const channel = new SlowChannel()
+    const writer = new FrameWriter(channel)
+    const large = [Buffer.alloc(64 * 1024), Buffer.alloc(20_000)]
+    writer.write(BODY, 1, 0, large)
+    writer.write(BODY, 2, 0, large)
+    writer.writeU32(WINDOW, 3, 1)
+    expect(channel.uncorked).toEqual([])
+    writer.flush()
+    expect(channel.uncorked).toEqual([7])
+    expect(channel.written.map(({ length }) => length)).toEqual([
+      HEADER_SIZE,
+      ...[64 * 1024, 20_000],
+      HEADER_SIZE,
+      ...[64 * 1024, 20_000],
+      HEADER_SIZE + 4,
+    ])
+    writer.flush()
+    expect(channel.uncorked).toEqual([7])
   })
 })

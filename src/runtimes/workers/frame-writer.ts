@@ -8,26 +8,82 @@ export interface FrameChannel {
   readonly writableLength: number
   /** @param done called when the memory is not needed any more, also after an error */
   write(bytes: Buffer, done?: () => void): unknown
+  /** Collects what is written, until `uncork` writes all of it at once. */
+  cork?(): unknown
+  uncork?(): unknown
   destroy(): unknown
 }
 
 const NO_PIECES: readonly Buffer[] = []
-const BATCH = 64 * 1024
+const BATCH_SIZE = 64 * 1024
 /** A piece up to this size is copied into the batch; a larger one is written as it is. */
 const COPIED = 16 * 1024
+/** With less space than this behind what the channel needs, the next batch is begun. */
+const LEAST_SPACE = 4 * 1024
+/** How many batches wait to be used again. */
+const SPARE_BATCHES = 8
+
+/** Memory that frames are collected in. */
+class Batch {
+  readonly bytes: Buffer
+  /** The writes of it that are not over. */
+  #writes = 0
+  /** Where it goes when they are; null as long as it is written to. */
+  #spare: Batch[] | null = null
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+  }
+
+  write(channel: FrameChannel, start: number, end: number): void {
+    this.#writes++
+    channel.write(this.bytes.subarray(start, end), this.#written)
+  }
+
+  /** It is used again from `spare`, as soon as the channel does not need it. */
+  retire(spare: Batch[]): void {
+    this.#spare = spare
+    this.#giveBack()
+  }
+
+  /** It is used again. */
+  renew(): this {
+    this.#spare = null
+    return this
+  }
+
+  readonly #written = () => {
+    this.#writes--
+    this.#giveBack()
+  }
+
+  #giveBack(): void {
+    if (this.#spare === null || this.#writes > 0) return
+    if (this.#spare.length < SPARE_BATCHES && this.bytes.length === BATCH_SIZE)
+      this.#spare.push(this)
+  }
+}
 
 /**
  * Collects frames for a worker and sends them with one system call per turn of the event loop. All
  * requests that arrived together go together, which makes lookahead cheap for both sides.
+ *
+ * Its memory is used again, also while a channel takes some time for what it was given: garbage of
+ * this size would have V8 collect the whole heap every few hundred requests.
  */
 export class FrameWriter {
   readonly #channel: FrameChannel
-  #batch = Buffer.allocUnsafeSlow(BATCH)
+  #batch = new Batch(BATCH_SIZE)
+  /** The channel was given the batch up to here … */
+  #given = 0
+  /** … and there are frames up to here. */
   #length = 0
+  readonly #spare: Batch[] = []
   /** The frame that was begun last. */
   #frameAt = 0
   readonly #header: FrameHeader = { length: 0, type: 0, flags: 0, stream: 0 }
   #scheduled = false
+  #corked = false
 
   constructor(channel: FrameChannel) {
     this.#channel = channel
@@ -40,21 +96,18 @@ export class FrameWriter {
    * @returns where to write: `bytes[at]` is the first byte of the payload
    */
   begin(type: number, stream: number, space: number): { bytes: Buffer; at: number } {
-    if (this.#length + HEADER_SIZE + space > this.#batch.length) {
-      this.flush()
-      if (HEADER_SIZE + space > this.#batch.length)
-        this.#batch = Buffer.allocUnsafeSlow(HEADER_SIZE + space)
-    }
+    if (this.#length + HEADER_SIZE + space > this.#batch.bytes.length)
+      this.#makeSpace(HEADER_SIZE + space)
     this.#header.type = type
     this.#header.stream = stream
     this.#frameAt = this.#length
-    this.#place.bytes = this.#batch
+    this.#place.bytes = this.#batch.bytes
     this.#place.at = this.#length + HEADER_SIZE
     return this.#place
   }
 
   // One object for all frames: the caller reads it at once.
-  readonly #place = { bytes: this.#batch, at: 0 }
+  readonly #place = { bytes: this.#batch.bytes, at: 0 }
 
   /**
    * Ends the frame that was begun last.
@@ -74,7 +127,7 @@ export class FrameWriter {
     for (let i = 0; i < rest.length; i++) length += rest[i].length
     this.#header.length = length
     this.#header.flags = flags
-    writeHeader(this.#batch, at, this.#header)
+    writeHeader(this.#batch.bytes, at, this.#header)
     this.#length = end
     for (let i = 0; i < rest.length; i++) this.#append(rest[i], owner)
     if (!this.#scheduled) {
@@ -96,23 +149,60 @@ export class FrameWriter {
     this.end(at + 4)
   }
 
+  /** Sends all frames that have ended. */
   flush(): void {
-    if (this.#length === 0) return
-    this.#channel.write(this.#batch.subarray(0, this.#length))
+    this.#give()
+    if (!this.#corked) return
+    this.#corked = false
+    this.#channel.uncork?.()
+    this.#reuse()
+  }
+
+  /** Gives the channel what it has not got. */
+  #give(): void {
+    if (this.#length === this.#given) return
+    this.#batch.write(this.#channel, this.#given, this.#length)
+    this.#given = this.#length
+    this.#reuse()
+  }
+
+  /** Bytes that the kernel has taken may be overwritten; otherwise the socket still needs them. */
+  #reuse(): void {
+    if (this.#channel.writableLength > 0) {
+      if (this.#length + LEAST_SPACE > this.#batch.bytes.length) this.#changeBatch(BATCH_SIZE)
+      return
+    }
+    this.#given = 0
     this.#length = 0
-    // Bytes that the kernel has taken may be overwritten; otherwise the socket still needs them.
-    if (this.#channel.writableLength > 0 || this.#batch.length > BATCH)
-      this.#batch = Buffer.allocUnsafeSlow(BATCH)
+    if (this.#batch.bytes.length > BATCH_SIZE) this.#changeBatch(BATCH_SIZE)
+  }
+
+  #makeSpace(bytes: number): void {
+    this.#give()
+    if (this.#length + bytes > this.#batch.bytes.length)
+      this.#changeBatch(Math.max(bytes, BATCH_SIZE))
+  }
+
+  #changeBatch(size: number): void {
+    this.#batch.retire(this.#spare)
+    const spare = size === BATCH_SIZE ? this.#spare.pop() : undefined
+    this.#batch = spare?.renew() ?? new Batch(size)
+    this.#given = 0
+    this.#length = 0
   }
 
   #append(piece: Buffer, owner: MemoryOwner | null): void {
-    const length = piece.length
+    const { length } = piece
     if (length <= COPIED) {
-      if (this.#length + length > this.#batch.length) this.flush()
-      this.#length += piece.copy(this.#batch, this.#length)
+      if (this.#length + length > this.#batch.bytes.length) this.#makeSpace(length)
+      this.#length += piece.copy(this.#batch.bytes, this.#length)
       return
     }
-    this.flush()
+    if (!this.#corked) {
+      this.#corked = true
+      this.#channel.cork?.()
+    }
+    this.#give()
     if (owner === null) {
       this.#channel.write(piece)
       return
