@@ -61,10 +61,10 @@ const { withMatrixDrawn } = await createJiti(import.meta.url).import(
 const nodeServers = join(root, 'docs', 'guides', 'node-servers.md')
 writeFileSync(nodeServers, withMatrixDrawn(readFileSync(nodeServers, 'utf8')))
 
-const { filesOf, parsePage } = await createJiti(import.meta.url).import(
-  '../tests/support/tutorial-page.ts',
+const { blocksOf, filesOnPage } = await createJiti(import.meta.url).import(
+  '../tests/support/page-blocks.ts',
 )
-const files = filesOf(parsePage(readFileSync(join(root, 'docs', 'guides', 'tutorial.md'), 'utf8')))
+const files = filesOnPage(blocksOf('docs/guides/tutorial.md'))
 const tutorial = join(root, 'examples', 'tutorial')
 mkdirSync(tutorial, { recursive: true })
 for (const name of readdirSync(tutorial)) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { withoutBlocks } from '../../tests/support/page-blocks.ts'
 import type { SettingDefinition } from './definition.ts'
 import { renderHelp, summary } from './help.ts'
 import { renderReference } from './reference.ts'
@@ -31,8 +32,7 @@ test('every doc begins with one paragraph that ends in a full stop', () => {
 })
 
 test('the page has one sentence per line', () => {
-  const prose = renderReference()
-    .replace(/^```[\s\S]*?^```$/gm, '')
+  const prose = withoutBlocks(renderReference())
     .split('\n')
     .filter((line) => !/^(\||#|<!--|\d\.)/.test(line))
   for (const line of prose) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { startGunicorn } from '../support/gunicorn.ts'
+import { blocksOf } from '../support/page-blocks.ts'
 import { childrenOf, commandLineOf } from '../support/processes.ts'
 import { hasPython } from '../support/python.ts'
 import type { RunningServer } from '../support/running-server.ts'
@@ -214,11 +215,10 @@ describe.skipIf(!hasPython())('the process of the hooks', () => {
 
 describe.skipIf(!hasPython())('the guide to hooks', () => {
   it('has an example that works', async () => {
-    const guide = join(import.meta.dirname, '..', '..', 'docs', 'guides', 'hooks.md')
-    const example = /```python\n(.*?)```/s.exec(readFileSync(guide, 'utf8'))?.[1] ?? ''
+    const example = blocksOf('docs/guides/hooks.md').find(({ language }) => language === 'python')!
     const metrics = join(directory.path, 'metrics')
     const config = join(directory.path, 'example.conf.py')
-    writeFileSync(config, example.replace('/tmp/site-metrics', metrics))
+    writeFileSync(config, example.text.replace('/tmp/site-metrics', metrics))
     const server = await startServer({
       app: 'hooked:app',
       args: ['-c', config],

@@ -12,7 +12,7 @@ import {
   temporaryDirectory,
 } from '../support/applications.ts'
 import { Browser } from '../support/browser.ts'
-import { repository } from '../support/build.ts'
+import { blocksOf, filesOnPage } from '../support/page-blocks.ts'
 import { descendantsOf, isAlive, residentMemory, waitUntilGone } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { RawConnection } from '../support/raw-client.ts'
@@ -614,8 +614,7 @@ describe.skipIf(!hasPython())('one process', () => {
 })
 
 test('the guide shows what is tested', () => {
-  const guide = readFileSync(join(repository, 'docs', 'guides', 'mounting.md'), 'utf8')
-  const shown = (name: string) => guide.split(` file=${name}\n`)[1]?.split('\n```\n')[0]
+  const shown = filesOnPage(blocksOf('docs/guides/mounting.md'))
   const served = readFileSync(join(directory, 'app.ts'), 'utf8')
   // It says in comments of its own what the page says around it.
   const code = (text: string | undefined) =>
@@ -623,12 +622,12 @@ test('the guide shows what is tested', () => {
       ?.replace(/^ *\/[/*].*\n/gm, '')
       .replace(/\n{2,}/g, '\n')
       .trim()
-  expect(code(shown('app.ts'))).toBe(code(served))
+  expect(code(shown.get('app.ts'))).toBe(code(served))
   const settings = readFileSync(join(directory, 'back_office', 'settings.py'), 'utf8')
   const lines = (text: string | undefined) =>
     text?.split('\n').filter((line) => /^[A-Z_]+ = /.test(line))
   const used = lines(settings)!.filter((line) => !/^(ROOT_URLCONF|WSGI_APPLICATION)/.test(line))
-  expect(lines(shown('back_office/settings.py'))).toEqual(used)
+  expect(lines(shown.get('back_office/settings.py'))).toEqual(used)
 })
 
 /**

@@ -12,9 +12,9 @@ import {
   test,
 } from 'vitest'
 import { appsDirectory } from '../support/applications.ts'
-import { repository } from '../support/build.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
 import { FrontEndProject } from '../support/front-end-project.ts'
+import { blocksOf, filesOnPage } from '../support/page-blocks.ts'
 import { hasPython } from '../support/python.ts'
 import type { RunningServer } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -338,15 +338,9 @@ describe.skipIf(chromium === null)('in a browser', () => {
 })
 
 test('the guide shows the files as they are tested', () => {
-  const guide = readFileSync(join(repository, 'docs', 'guides', 'vite-and-express.md'), 'utf8')
-  const blocks = [...guide.matchAll(/^```ts file=(\S+)\n(.*?)^```$/gms)].map(
-    ([, name = '', text]) => ({
-      name,
-      text,
-    }),
-  )
-  expect(blocks.map(({ name }) => name)).toEqual(['vite.config.ts', 'server.ts', 'app.ts'])
-  for (const { name, text } of blocks) {
+  const files = filesOnPage(blocksOf('docs/guides/vite-and-express.md'))
+  expect([...files.keys()]).toEqual(['vite.config.ts', 'server.ts', 'app.ts'])
+  for (const [name, text] of files) {
     const file = readFileSync(join(appsDirectory, 'browser', name), 'utf8')
     expect(text, name).toBe(file.replace(/^ *\/\/ biome-ignore .*\n/gm, ''))
   }

@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { appsDirectory, patternedBytes, temporaryDirectory } from '../support/applications.ts'
 import { commandPath, repository } from '../support/build.ts'
 import { freePort } from '../support/free-port.ts'
-import { markedBlocks } from '../support/marked-blocks.ts'
 import { NodeProject } from '../support/node-project.ts'
+import { blocksOf, filesOnPage } from '../support/page-blocks.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runServer } from '../support/running-server.ts'
 
@@ -109,9 +109,9 @@ describe.skipIf(!hasPython()).each(runtimes)('on $name', (runtime) => {
   }, 240_000)
 
   test('the server of the page runs Flask, and takes its workers with it', async () => {
-    const page = readFileSync(join(repository, 'docs/guides/bun-deno-workers.md'), 'utf8')
     const name = `server-${runtime.name.toLowerCase()}.js`
-    project.write(name, markedBlocks(page).find(({ file }) => file === name)!.text)
+    const files = filesOnPage(blocksOf('docs/guides/bun-deno-workers.md'))
+    project.write(name, files.get(name)!)
     cpSync(join(appsDirectory, 'flask_app.py'), join(project.path, 'flaskapp.py'))
     const server = await runServer({
       command: runtime.program(),

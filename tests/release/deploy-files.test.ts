@@ -8,8 +8,8 @@ import { parseCommandLine } from '../../src/settings/command-line.ts'
 import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { freePort } from '../support/free-port.ts'
-import { markedBlocks } from '../support/marked-blocks.ts'
 import { packed } from '../support/packed.ts'
+import { blocksOf, filesOnPage } from '../support/page-blocks.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runServer } from '../support/running-server.ts'
 import { hasProgram } from '../support/system-program.ts'
@@ -155,11 +155,12 @@ describe('a Dockerfile', () => {
       const image = join(path, 'image')
       mkdirSync(context)
       mkdirSync(image)
-      const page = readFileSync(join(repository, 'docs', 'guides', 'deploy.md'), 'utf8')
       const admin = join(testPython().prefix, 'bin', 'django-admin')
       execFileSync(admin, ['startproject', 'mysite', context])
-      for (const { file, text } of markedBlocks(page))
-        if (file?.startsWith('mysite/')) writeFileSync(join(context, file), text)
+      const project = blocksOf('docs/guides/deploy.md').filter(
+        ({ language }) => language === 'python',
+      )
+      for (const [name, text] of filesOnPage(project)) writeFileSync(join(context, name), text)
       writeFileSync(join(context, 'requirements.txt'), 'django\n')
       const { tarball } = (await packed()).monoceros
       cpSync(tarball, join(context, basename(tarball)))

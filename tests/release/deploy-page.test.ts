@@ -1,23 +1,25 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { splitShellWords } from '../../src/settings/shell-words.ts'
 import { temporaryDirectory } from '../support/applications.ts'
 import { commandPath, repository } from '../support/build.ts'
 import { freePort } from '../support/free-port.ts'
-import { type MarkedBlock, markedBlocks, shownCommands } from '../support/marked-blocks.ts'
+import { blocksOf, consoleCommands, filesOnPage, type PageBlock } from '../support/page-blocks.ts'
+import { PageShell, writeProgram } from '../support/page-shell.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { type RunningServer, runServer, runToEnd } from '../support/running-server.ts'
+import { outputMatches } from '../support/shown-output.ts'
 import { hasProgram } from '../support/system-program.ts'
-import { outputMatches } from '../support/tutorial-page.ts'
 
 // Both ways to deploy a Django project on docs/guides/deploy.md, word for word. What is different
 // here: folders are below a temporary one, ports are free ones, `npm install` links this
 // repository, and what changes the machine (sudo, groupadd, chgrp) does nothing. There is no
 // systemd to talk to, so `systemctl` starts what the units say.
 
-const page = readFileSync(join(repository, 'docs', 'guides', 'deploy.md'), 'utf8')
-const blocks = markedBlocks(page)
+const blocks = blocksOf('docs/guides/deploy.md').filter(
+  ({ marks }) => marks.has('file') || marks.has('run'),
+)
 const DIRECT = 'A Django project without nginx'
 const BEHIND = 'The same project behind nginx'
 
@@ -30,6 +32,7 @@ describe.skipIf(!available)('a Django project', () => {
   const root = temporaryDirectory()
   const at = (path: string) => join(root.path, path)
   const project = at('srv/mysite')
+  const shell = new PageShell(project, [at('bin')])
   const ports = { tls: 0, plain: 0 }
   let server: RunningServer | null = null
   let nginx: RunningServer | null = null
@@ -46,10 +49,9 @@ describe.skipIf(!available)('a Django project', () => {
     chmodSync(root.path, 0o755)
     ports.tls = await freePort()
     ports.plain = await freePort()
-    for (const folder of ['bin', 'srv/mysite', 'var/lib/mysite', 'run', 'etc/nginx/conf.d'])
+    for (const folder of ['srv/mysite', 'var/lib/mysite', 'run', 'etc/nginx/conf.d'])
       mkdirSync(at(folder), { recursive: true })
-    const program = (name: string, script: string) =>
-      writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const program = (name: string, script: string) => writeProgram(at(`bin/${name}`), script)
     const connect = [
       `--connect-to mysite.example:443:127.0.0.1:${ports.tls}`,
       `--connect-to mysite.example:80:127.0.0.1:${ports.plain}`,
@@ -61,13 +63,9 @@ describe.skipIf(!available)('a Django project', () => {
     program('python3', `[ "$*" = "-m venv .venv" ] && ln -s '${testPython().prefix}' .venv`)
     program('curl', `exec ${commands('curl')} ${connect} "$@"`)
     program('nginx', `exec ${commands('nginx')} -c '${at('etc/nginx/nginx.conf')}' "$@"`)
-    mkdirSync(join(project, 'node_modules', '.bin'), { recursive: true })
+    const monoceros = join(project, 'node_modules', '.bin', 'monoceros')
+    writeProgram(monoceros, `exec '${process.execPath}' '${commandPath}' "$@"`)
     symlinkSync(repository, join(project, 'node_modules', 'monoceros'))
-    writeFileSync(
-      join(project, 'node_modules', '.bin', 'monoceros'),
-      `#!/bin/sh\nexec '${process.execPath}' '${commandPath}' "$@"\n`,
-      { mode: 0o755 },
-    )
     writeFileSync(
       at('etc/nginx/nginx.conf'),
       `user root;\npid ${at('run/nginx.pid')};\nerror_log stderr;\nevents {}\n` +
@@ -85,8 +83,6 @@ describe.skipIf(!available)('a Django project', () => {
     root.remove()
   })
 
-  const env = () => ({ ...process.env, PATH: `${at('bin')}${delimiter}${process.env.PATH}` })
-
   /** Starts what the units name, as systemd does: with the sockets, once somebody connects. */
   async function startUnits(): Promise<void> {
     await server?.stop()
@@ -98,7 +94,7 @@ describe.skipIf(!available)('a Django project', () => {
     for (const before of values('ExecStartPre')) {
       const { code, stderr } = await runToEnd('env', [...environment, ...words(before)], {
         cwd: project,
-        env: env(),
+        env: shell.environment(),
       })
       expect(code, stderr).toBe(0)
     }
@@ -112,7 +108,7 @@ describe.skipIf(!available)('a Django project', () => {
         ...['MONOCEROS_TEST_SERVER', ...environment].map((variable) => `--setenv=${variable}`),
         ...words(values('ExecStart')[0]!),
       ],
-      env: env(),
+      env: shell.environment(),
       cwd: project,
       findAddresses: () => [first.startsWith('/') ? `unix:${first}` : `http://${first}`],
       isReady: (log) => log.split('Listening on').length > listens.length,
@@ -124,7 +120,7 @@ describe.skipIf(!available)('a Django project', () => {
     nginx = await runServer({
       command: at('bin/nginx'),
       args: ['-g', 'daemon off;'],
-      env: env(),
+      env: shell.environment(),
       cwd: root.path,
       findAddresses: () => [`http://127.0.0.1:${ports.plain}`],
       isReady: () => existsSync(at('run/nginx.pid')),
@@ -132,15 +128,16 @@ describe.skipIf(!available)('a Django project', () => {
     })
   }
 
-  async function follow({ file, text }: MarkedBlock): Promise<void> {
-    if (file !== null) {
+  async function follow({ marks, text }: PageBlock): Promise<void> {
+    const file = marks.get('file')
+    if (file !== undefined) {
       const path = file.startsWith('/') ? at(file.slice(1)) : join(project, file)
       mkdirSync(dirname(path), { recursive: true })
       writeFileSync(path, here(text))
       return
     }
-    for (const { command, output } of shownCommands(text)) {
-      const ran = await runToEnd('sh', ['-c', here(command)], { cwd: project, env: env() })
+    for (const { command, output } of consoleCommands(text)) {
+      const ran = await shell.run(here(command))
       const printed = ran.stdout
       expect(ran.code, `${command}\n${ran.stderr}\n${server?.log()}`).toBe(0)
       if (output !== '') {
@@ -165,13 +162,14 @@ describe.skipIf(!available)('a Django project', () => {
 
 test('the files on the page are those of examples/deploy', () => {
   const example = (path: string) => readFileSync(join(repository, 'examples/deploy', path), 'utf8')
-  const onPage = (section: string, end: string) =>
-    blocks.find((block) => block.section === section && block.file?.endsWith(end))?.text
+  const filesOf = (title: string) => filesOnPage(blocks.filter(({ section }) => section === title))
+  const [direct, behind] = [filesOf(DIRECT), filesOf(BEHIND)]
   for (const kind of ['service', 'socket']) {
-    expect(onPage(DIRECT, kind)).toBe(example(`systemd/mysite.${kind}`))
-    expect(onPage(BEHIND, kind)).toBe(example(`systemd/mysite-behind-proxy.${kind}`))
+    const path = `/etc/systemd/system/mysite.${kind}`
+    expect(direct.get(path)).toBe(example(`systemd/mysite.${kind}`))
+    expect(behind.get(path)).toBe(example(`systemd/mysite-behind-proxy.${kind}`))
   }
-  expect(onPage(BEHIND, 'mysite.conf')).toBe(example('nginx.conf'))
+  expect(behind.get('/etc/nginx/conf.d/mysite.conf')).toBe(example('nginx.conf'))
 })
 
 function words(text: string): string[] {

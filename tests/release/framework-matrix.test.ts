@@ -17,6 +17,7 @@ import {
 import { freePort } from '../support/free-port.ts'
 import { ensureNode } from '../support/newer-node.ts'
 import { NodeProject } from '../support/node-project.ts'
+import { blocksOf, filesOnPage } from '../support/page-blocks.ts'
 import { hasPython } from '../support/python.ts'
 import { type RunningServer, runServer } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -257,10 +258,9 @@ test('the guide has the matrix as it is tested', () => {
 })
 
 test('the guide shows the programs as they are tested', () => {
-  const page = readFileSync(join(repository, 'docs', 'guides', 'node-servers.md'), 'utf8')
-  const blocks = [...page.matchAll(/^```js file=(\S+)\n(.*?)^```$/gms)]
-  expect(blocks.length).toBeGreaterThan(5)
-  for (const [, name = '', text] of blocks) {
+  const files = filesOnPage(blocksOf('docs/guides/node-servers.md'))
+  expect(files.size).toBeGreaterThan(5)
+  for (const [name, text] of files) {
     const file = join(repository, 'tests', 'node-projects', 'servers', name)
     expect(text, name).toBe(readFileSync(file, 'utf8'))
   }

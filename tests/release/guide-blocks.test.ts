@@ -1,14 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { settingsTable } from '../../src/settings/table.ts'
 import { temporaryDirectory } from '../support/applications.ts'
 import { checkOf, pagesForUsers } from '../support/block-checks.ts'
-import { repository } from '../support/build.ts'
 import { GuideStage } from '../support/guide-stage.ts'
-import { type PageBlock, pageBlocks } from '../support/page-blocks.ts'
+import { blocksOf, type PageBlock } from '../support/page-blocks.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { hasProgram } from '../support/system-program.ts'
 import { testCertificate } from '../support/test-certificate.ts'
@@ -17,7 +16,7 @@ import { testCertificate } from '../support/test-certificate.ts'
 // and their configurations are given to the program that reads them.
 
 const found = pagesForUsers().flatMap((page) => {
-  const blocks = pageBlocks(readFileSync(join(repository, page), 'utf8'))
+  const blocks = blocksOf(page)
   return blocks.map((block, index) => ({
     name: `${page}:${block.line}`,
     block,
@@ -140,6 +139,7 @@ describe('the configurations of the guides', () => {
 test('a broken configuration would be found', () => {
   const block = (language: string, text: string): PageBlock => ({
     line: 1,
+    section: '',
     language,
     marks: new Map(),
     text,

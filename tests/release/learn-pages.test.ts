@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { repository } from '../support/build.ts'
+import { pageBlocks } from '../support/page-blocks.ts'
 import { PageReader } from '../support/page-reader.ts'
 import { hasPython } from '../support/python.ts'
 
@@ -72,12 +73,18 @@ describe.skipIf(!hasPython())('a reader notices', () => {
       '$ npx monoceros none:app\n…Listening…\n',
       /status 3/,
     ],
+    ['a server without a name', 'console serve', '$ true\nup\n', /needs a name/],
+    ['a server that is not there', 'console ask=a', '$ true\n', /no server a/],
     ['a block that nobody would run', 'console', '$ true\n', /nobody would run/],
     ['TypeScript that does not compile', 'ts file=a.ts', 'export const a: string = 1\n', /TS2322/],
   ])('%s', async (_, info, text, message) => {
     const install = '```console run\n$ npm install monoceros\n…\n```\n'
-    const page = `${install}\`\`\`${info}\n${text}\`\`\`\n`
-    await expect(reader.followText('page.md', page)).rejects.toThrow(message)
+    const blocks = pageBlocks(`${install}\`\`\`${info}\n${text}\`\`\`\n`)
+    const following = async () => {
+      await reader.followBlocks('page.md', blocks)
+      await reader.checkTypes()
+    }
+    await expect(following()).rejects.toThrow(message)
   })
 })
 

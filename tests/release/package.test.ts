@@ -9,6 +9,7 @@ import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { compilerPath } from '../support/compiler.ts'
 import { type PackedPackage, packed } from '../support/packed.ts'
+import { withoutBlocks } from '../support/page-blocks.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runServer, runToEnd } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -205,7 +206,7 @@ describe('the tarball', () => {
   test('the links of its documents lead to files of the package', () => {
     const broken: string[] = []
     for (const page of files.filter((path) => path.endsWith('.md'))) {
-      const text = readFileSync(join(installed, page), 'utf8').replace(/```[\s\S]*?```/g, '')
+      const text = withoutBlocks(readFileSync(join(installed, page), 'utf8'))
       for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
         const path = target.replace(/#.*/, '')
         if (path === '' || /^[a-z]+:/.test(path)) continue

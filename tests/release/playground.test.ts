@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Language } from '../../site/playground/steps/types.ts'
-import { repository } from '../support/build.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
+import { blocksOf, filesOnPage } from '../support/page-blocks.ts'
 import { servePlayground } from '../support/playground-page.ts'
 import { answers, applyEdits, type Edit } from '../support/tutorial-answers.ts'
-import { filesOf, parsePage } from '../support/tutorial-page.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // The tutorial's playground in a browser: what the page says is typed, run and checked. Set
@@ -16,9 +15,7 @@ import { waitFor } from '../support/wait-for.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
-const tutorial = filesOf(
-  parsePage(readFileSync(join(repository, 'docs', 'guides', 'tutorial.md'), 'utf8')),
-)
+const tutorial = filesOnPage(blocksOf('docs/guides/tutorial.md'))
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const pictures = process.env.PLAYGROUND_PICTURES
 const chromium = findChromium()

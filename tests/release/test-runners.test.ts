@@ -1,29 +1,19 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { repository } from '../support/build.ts'
 import { NodeProject } from '../support/node-project.ts'
+import { blocksOf, consoleCommands, filesOnPage } from '../support/page-blocks.ts'
 import { testPython } from '../support/python.ts'
 import { runToEnd } from '../support/running-server.ts'
 
 // The page about tests, with each test runner as a user has it.
 
-const page = readFileSync(join(repository, 'docs/guides/how-to/tests.md'), 'utf8')
-
-/** The files that the page shows. */
-function filesOfPage(): Map<string, string> {
-  const files = new Map<string, string>()
-  for (const [, name, text] of page.matchAll(/^```ts file=(\S+)\n([\s\S]*?)^```$/gm))
-    files.set(name!, text!)
-  for (const [, name, text] of page.matchAll(/^`(\S+)`:\n\n```js\n([\s\S]*?)^```$/gm))
-    files.set(name!, text!)
-  return files
-}
+const blocks = blocksOf('docs/guides/how-to/tests.md')
 
 /** A command of the page that has this word in it, without its comment. */
 function command(word: string): string {
-  const lines = [...page.matchAll(/^\$ (.*?)(?: +#.*)?$/gm)].map(([, line]) => line!)
-  const found = lines.filter((line) => line.includes(word))
+  const commands = blocks
+    .filter(({ language }) => language === 'console')
+    .flatMap(({ text }) => consoleCommands(text).map(({ command }) => command.replace(/ +#.*/, '')))
+  const found = commands.filter((line) => line.includes(word))
   if (found.length !== 1) throw new Error(`${found.length} commands of the page have ${word}`)
   return found[0]!
 }
@@ -31,7 +21,7 @@ function command(word: string): string {
 let project: NodeProject
 beforeAll(async () => {
   project = await NodeProject.open('test-runners')
-  for (const [name, text] of filesOfPage()) project.write(name, text)
+  for (const [name, text] of filesOnPage(blocks)) project.write(name, text)
   project.write(
     'flaskapp.py',
     'from flask import Flask\napp = Flask(__name__)\napp.get("/")(lambda: "Hello")\n',

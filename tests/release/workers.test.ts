@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'vite'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { repository } from '../support/build.ts'
-import { markedBlocks } from '../support/marked-blocks.ts'
 import { NodeProject } from '../support/node-project.ts'
+import { filesOnPage, pageBlocks } from '../support/page-blocks.ts'
 
 // monoceros/fetch in workerd, the runtime of Cloudflare Workers, without its compatibility with
 // Node.js. docs/guides/bun-deno-workers.md says what is shown here.
@@ -61,7 +61,7 @@ describe('every middleware of monoceros/fetch', () => {
 
 test('the Worker of the page runs as it is written there', async () => {
   const page = readFileSync(join(repository, 'docs/guides/bun-deno-workers.md'), 'utf8')
-  const { text } = markedBlocks(page).find(({ file }) => file === 'worker.ts')!
+  const text = filesOnPage(pageBlocks(page)).get('worker.ts')!
   expect(page).toContain(`"compatibility_date": "${COMPATIBILITY_DATE}"`)
   const fetch = inWorkerd(await bundled('page', text))
   const response = await fetch('/a/b')

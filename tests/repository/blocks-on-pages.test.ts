@@ -1,16 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkOf, pagesForUsers, UNRUN_REASONS } from '../support/block-checks.ts'
-import { repository } from '../support/build.ts'
-import { type PageBlock, pageBlocks } from '../support/page-blocks.ts'
+import { blocksOf, type PageBlock } from '../support/page-blocks.ts'
 
 // Every block of code on a page is run, compiled, or given to a parser, or says why not.
 
-const pages = pagesForUsers().map((page) => ({
-  page,
-  blocks: pageBlocks(readFileSync(join(repository, page), 'utf8')),
-}))
+const pages = pagesForUsers().map((page) => ({ page, blocks: blocksOf(page) }))
 const withBlocks = pages.filter(({ blocks }) => blocks.length > 0)
 
 test('there are pages with blocks', () => {
@@ -37,6 +31,7 @@ test('few blocks are not run, and each reason is used', () => {
 describe('a block', () => {
   const block = (language: string, ...marks: [string, string][]): PageBlock => ({
     line: 1,
+    section: '',
     language,
     marks: new Map(marks),
     text: '',
@@ -48,10 +43,13 @@ describe('a block', () => {
     expect(checkOf('docs/guides/x.md', block('text'), block('console'))).toBeNull()
   })
 
-  test('of the track that no reader follows is found', () => {
-    expect(checkOf('docs/learn/x.md', block('console'), undefined)).toBeNull()
-    expect(checkOf('docs/learn/x.md', block('python'), undefined)).toBeNull()
-  })
+  test.each(['docs/learn/x.md', 'docs/guides/tutorial.md'])(
+    'of %s that no reader follows is found',
+    (page) => {
+      expect(checkOf(page, block('console'), undefined)).toBeNull()
+      expect(checkOf(page, block('python'), undefined)).toBeNull()
+    },
+  )
 
   test('needs a reason that exists', () => {
     const unrun = (reason: string) => block('text', ['unrun', reason])

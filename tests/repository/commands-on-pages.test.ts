@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseCtlArguments } from '../../src/control/ctl-arguments.ts'
@@ -7,37 +7,35 @@ import { parseCommandLine } from '../../src/settings/command-line.ts'
 import type { SettingDefinition } from '../../src/settings/definition.ts'
 import { splitShellWords } from '../../src/settings/shell-words.ts'
 import { settingsTable } from '../../src/settings/table.ts'
+import { pagesForUsers } from '../support/block-checks.ts'
 import { repository } from '../support/build.ts'
+import { blocksOf, consoleCommands } from '../support/page-blocks.ts'
 
 // Checks that the commands and flags on the pages exist: every `monoceros` command in a console
 // block, and every flag in the column "Monoceros" of a table.
 
-const guides = join(repository, 'docs/guides')
-const pages = [
-  'README.md',
-  ...readdirSync(guides, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/guides/${name}`),
-]
+/** Those of docs/errors show mistakes. */
+const pages = pagesForUsers().filter((page) => !page.startsWith('docs/errors/'))
 const known = new Set(
   (settingsTable as readonly SettingDefinition[]).flatMap(({ flags }) => flags as string[]),
 )
 
-/** The arguments of a `monoceros` command in a line of a console block; null for other commands. */
+/** The arguments of a `monoceros` command of a console block; null for other commands. */
 function argumentsOf(line: string): string[] | null {
-  const rest = /^\$ (?:npx |node_modules\/\.bin\/)?monoceros(?= )(.*)$/.exec(line)?.[1]
+  const rest = /^(?:sudo |npx |node_modules\/\.bin\/)?monoceros(?= )(.*)$/s.exec(line)?.[1]
   if (rest === undefined || /…|\$\(/.test(rest)) return null
   const command = rest.replace(/ [&|>#].*$/, '')
   const args = splitShellWords(command)
   if (args === undefined) throw new Error(`a quote without its end: ${line}`)
-  return ['python', 'install'].includes(args[0]!) ? null : args
+  return ['python', 'install', 'explain'].includes(args[0]!) ? null : args
 }
 
 function commandsOn(page: string): string[][] {
-  const text = readFileSync(join(repository, page), 'utf8')
-  const blocks = text.matchAll(/^```console\n(.*?)^```/gms)
-  const lines = [...blocks].flatMap(([, block]) => block!.split('\n'))
-  return lines.map(argumentsOf).filter((args) => args !== null)
+  return blocksOf(page)
+    .filter(({ language }) => language === 'console')
+    .flatMap(({ text }) => consoleCommands(text))
+    .map(({ command }) => argumentsOf(command.replaceAll('\\\n', ' ')))
+    .filter((args) => args !== null)
 }
 
 /** The flags in the column "Monoceros" of a page's tables. */

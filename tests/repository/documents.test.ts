@@ -14,10 +14,11 @@ import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { checkTypes, type Diagnostic } from '../support/compiler.ts'
 import { exampleNames } from '../support/example.ts'
+import { blocksOf, filesOnPage, type PageBlock, withoutBlocks } from '../support/page-blocks.ts'
 import { misplacedSentences } from '../support/prose.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { runToEnd } from '../support/running-server.ts'
-import { outputMatches } from '../support/tutorial-page.ts'
+import { outputMatches } from '../support/shown-output.ts'
 import { wideLines } from '../support/wide-lines.ts'
 
 // Checks that the pages are true and well formed: their TypeScript compiles, their programs print
@@ -34,12 +35,8 @@ import { wideLines } from '../support/wide-lines.ts'
 // `stage` below declares what blocks take for granted, such as the `app` that they wrap.
 // A table of options follows a line that ends in `(\`CompressOptions\`):`.
 
-interface Block {
+interface Block extends PageBlock {
   readonly page: string
-  readonly line: number
-  readonly language: string
-  readonly attribute: string
-  readonly text: string
 }
 
 const stage = `
@@ -79,7 +76,9 @@ const pages = [
 ]
 /** All pages for users. The block in CONTRIBUTING.md is part of a test. */
 const checked = pages.filter((page) => page !== 'CONTRIBUTING.md')
-const blocks = checked.flatMap((page) => blocksOf(page))
+const blocks = checked.flatMap((page): Block[] =>
+  blocksOf(page).map((block) => ({ page, ...block })),
+)
 /** Not docs/learn/: its pages share files, and tests/release/learn-pages.test.ts compiles them. */
 const sources = blocks.filter(
   ({ page, language }) => language === 'ts' && !page.startsWith('docs/learn/'),
@@ -89,32 +88,10 @@ function read(page: string): string {
   return readFileSync(join(repository, page), 'utf8')
 }
 
-/** The text of a page without its blocks of code. */
-function withoutBlocks(page: string): string {
-  return read(page).replace(/^ *```[\s\S]*?^ *```$/gm, '')
-}
+const proseOf = (page: string) => withoutBlocks(read(page))
 
-function blocksOf(page: string): Block[] {
-  const found: Block[] = []
-  let open: { line: number; info: string; text: string } | null = null
-  for (const [index, line] of read(page).split('\n').entries()) {
-    if (open === null) {
-      if (line.startsWith('```')) open = { line: index + 1, info: line.slice(3), text: '' }
-    } else if (line === '```') {
-      const [language = '', attribute = ''] = open.info.split(' ')
-      found.push({ page, line: open.line, language, attribute, text: open.text })
-      open = null
-    } else open.text += `${line}\n`
-  }
-  if (open !== null) throw new Error(`${page}: line ${open.line}: a block without an end`)
-  return found
-}
-
-function nameOf({ line, attribute }: Block): string {
-  return attribute.startsWith('file=') ? attribute.slice('file='.length) : `block-${line}.ts`
-}
-
-const pathOf = (block: Block) => join(block.page.replace(/\W/g, '-'), nameOf(block))
+const pathOf = ({ page, line, marks }: Block) =>
+  join(page.replace(/\W/g, '-'), marks.get('file') ?? `block-${line}.ts`)
 
 /** What a user's compiler may be set to. */
 const settings: Readonly<Record<string, readonly string[]>> = {
@@ -157,10 +134,6 @@ describe.each(Object.keys(settings))('TypeScript on the pages, strict, %s', (set
       expect.stringMatching(/^line 2: .*not assignable/),
     ])
     expect(wrongIn('stage.ts')).toEqual([])
-  })
-
-  test.each(checked)('%s has no block that is indented, and so not checked', (page) => {
-    expect(read(page)).not.toMatch(/^ +```(ts|js|typescript|javascript)\b/m)
   })
 
   test.each(checked.filter((page) => sources.some((block) => block.page === page)))(
@@ -232,7 +205,7 @@ function optionTables(page: string): { name: string; options: string[] }[] {
 describe('programs on the pages', () => {
   const work = temporaryDirectory()
   afterAll(() => work.remove())
-  const programs = sources.filter(({ attribute }) => attribute === 'run')
+  const programs = sources.filter(({ marks }) => marks.has('run'))
 
   beforeAll(() => {
     mkdirSync(join(work.path, 'node_modules'))
@@ -258,9 +231,7 @@ describe('programs on the pages', () => {
     },
   )
 
-  const inPython = blocks.filter(
-    (block) => block.language === 'python' && block.attribute === 'run',
-  )
+  const inPython = blocks.filter(({ language, marks }) => language === 'python' && marks.has('run'))
 
   test
     .skipIf(!hasPython())
@@ -292,17 +263,13 @@ function expectShown(
 }
 
 test('examples/app.ts is what the first guide shows', () => {
-  const shown = blocks.find(
-    ({ page, attribute }) =>
-      page === 'docs/guides/getting-started.md' && attribute === 'file=app.ts',
-  )
-  expect(shown?.text).toBe(read('examples/app.ts'))
+  const files = filesOnPage(blocksOf('docs/guides/getting-started.md'))
+  expect(files.get('app.ts')).toBe(read('examples/app.ts'))
 })
 
 test.each(pages)('the links of %s lead somewhere', (page) => {
-  const text = read(page).replace(/^```[\s\S]*?^```$/gm, '')
   const broken: string[] = []
-  for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+  for (const [, target] of proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
     if (/^(https?|mailto):/.test(target!)) continue
     const [path = '', anchor] = target!.split('#')
     const file = path === '' ? page : relative(repository, join(repository, dirname(page), path))
@@ -339,13 +306,11 @@ const fileNames = new Set(
     .map((path) => basename(path))
     .concat(readdirSync(repository))
     // What a reader of docs/learn/ makes.
-    .concat(blocks.map(({ attribute }) => /^file=(.+)/.exec(attribute)?.[1] ?? '')),
+    .concat(blocks.map(({ marks }) => marks.get('file') ?? '')),
 )
 
 test.each(pages)('the files that %s names without a folder exist somewhere', (page) => {
-  const named = [...withoutBlocks(page).matchAll(/`([^`\s/]+\.(?:ts|py|mjs))`/g)].map(
-    ([, name]) => name!,
-  )
+  const named = [...proseOf(page).matchAll(/`([^`\s/]+\.(?:ts|py|mjs))`/g)].map(([, name]) => name!)
   // `*` and `NAME` stand for many names.
   const missing = named.filter(
     (name) => !/[*…]|[A-Z]{4}/.test(name) && !foreignFiles.includes(name) && !fileNames.has(name),
@@ -354,7 +319,7 @@ test.each(pages)('the files that %s names without a folder exist somewhere', (pa
 })
 
 test.each(pages)('the functions that %s names are in the files that it names', (page) => {
-  const named = withoutBlocks(page).matchAll(/`(#?\w+)\(\)` in `([\w/.-]+\.(?:ts|py))`/g)
+  const named = proseOf(page).matchAll(/`(#?\w+)\(\)` in `([\w/.-]+\.(?:ts|py))`/g)
   const missing = [...named]
     .filter(([, name, path]) => !read(path!).includes(`${name}(`))
     .map(([text]) => text)
@@ -380,7 +345,7 @@ test('the tests that docs/design.md quotes exist', () => {
 })
 
 test.each(pages)('the files and folders that %s names exist', (page) => {
-  const text = withoutBlocks(page)
+  const text = proseOf(page)
   const named = [...text.matchAll(/`((?:src|tests|python|scripts|bench|docs|examples)\/[^`\s]*)`/g)]
     .map(([, path]) => path!)
     // `*` and `NAME` stand for many names.
@@ -451,9 +416,7 @@ describe('the pages about the design', () => {
 
 /** The anchors that GitHub makes of headings. */
 function anchorsOf(page: string): Set<string> {
-  const headings = read(page)
-    .replace(/^```[\s\S]*?^```$/gm, '')
-    .matchAll(/^#+ (.+)$/gm)
+  const headings = proseOf(page).matchAll(/^#+ (.+)$/gm)
   return new Set(
     [...headings].map(([, title]) =>
       title!

@@ -13,10 +13,12 @@ import { temporaryDirectory } from './applications.ts'
 import { repository } from './build.ts'
 import { withDirectoryLock } from './directory-lock.ts'
 import { freePort } from './free-port.ts'
-import { installNodeProject, linkModules, userEnvironment } from './node-project.ts'
+import { installNodeProject, linkModules } from './node-project.ts'
+import { blocksOf, type ConsoleCommand, consoleCommands } from './page-blocks.ts'
+import { PageShell } from './page-shell.ts'
 import { testPython } from './python.ts'
-import { type RunningServer, runServer, runToEnd } from './running-server.ts'
-import { outputMatches } from './tutorial-page.ts'
+import type { RunningServer } from './running-server.ts'
+import { outputMatches } from './shown-output.ts'
 import { ensureVirtualEnvironment, findBasePython } from './virtual-environment.ts'
 
 /** Where the examples are. */
@@ -32,10 +34,8 @@ export function exampleNames(): string[] {
 /** What a block of commands in an example's README is for, behind the word `console`. */
 const KINDS = ['install', 'run', 'serve', 'ask'] as const
 
-export interface ReadmeCommand {
+export interface ReadmeCommand extends ConsoleCommand {
   readonly kind: (typeof KINDS)[number]
-  readonly command: string
-  readonly output: string
 }
 
 /**
@@ -49,17 +49,14 @@ export interface ReadmeCommand {
  * @throws Error for a block that nobody would run
  */
 export function readmeCommands(name: string): ReadmeCommand[] {
-  const text = readFileSync(join(examplesFolder, name, 'README.md'), 'utf8')
-  const commands: ReadmeCommand[] = []
-  for (const [, mark, block] of text.matchAll(/^```(?:console|sh|bash)(.*)\n([\s\S]*?)^```$/gm)) {
-    const kind = KINDS.find((one) => mark === ` ${one}`)
-    if (kind === undefined) throw new Error(`examples/${name}: nobody runs the block${mark}`)
-    for (const part of block!.split(/^\$ /m).slice(1)) {
-      const [command = '', ...lines] = part.split('\n')
-      commands.push({ kind, command, output: lines.join('\n') })
-    }
-  }
-  return commands
+  const page = `examples/${name}/README.md`
+  return blocksOf(page)
+    .filter(({ language }) => ['console', 'sh', 'bash'].includes(language))
+    .flatMap(({ line, marks, text }) => {
+      const kind = KINDS.find((one) => marks.has(one))
+      if (kind === undefined) throw new Error(`${page}:${line}: nobody runs this block`)
+      return consoleCommands(text).map((command) => ({ kind, ...command }))
+    })
 }
 
 /** What `console install` may have, with what stands for it: packages are installed once. */
@@ -107,22 +104,21 @@ export class Example {
   }
 
   get environment(): NodeJS.ProcessEnv {
-    const env = userEnvironment()
-    env.PATH = `${join(this.path, 'node_modules', '.bin')}:${env.PATH}`
-    if (existsSync(join(this.path, '.venv'))) {
-      env.VIRTUAL_ENV = join(this.path, '.venv')
-      env.PATH = `${join(this.path, '.venv', 'bin')}:${env.PATH}`
-    }
-    return {
-      ...env,
+    return this.#shell.environment()
+  }
+
+  get #shell(): PageShell {
+    const virtual = join(this.path, '.venv')
+    const path = [join(virtual, 'bin'), join(this.path, 'node_modules', '.bin')]
+    return new PageShell(this.path, path, {
+      ...(existsSync(virtual) && { VIRTUAL_ENV: virtual }),
       NO_COLOR: '1',
-      PYTHONDONTWRITEBYTECODE: '1',
       MONOCEROS_NODE: process.execPath,
       // For the command, and for other servers.
       MONOCEROS_CMD_ARGS: `--bind 127.0.0.1:${this.#port}`,
       PORT: String(this.#port),
       ...this.variables,
-    }
+    })
   }
 
   /**
@@ -162,24 +158,15 @@ export class Example {
   async start(command: string): Promise<RunningServer> {
     this.#port = await freePort()
     const url = `http://127.0.0.1:${this.#port}`
-    return await runServer({
-      command: 'sh',
-      args: ['-c', `exec ${this.#withoutNpm(command)}`],
-      env: this.environment,
-      cwd: this.path,
+    return await this.#shell.serve(this.#withoutNpm(command), {
       findAddresses: () => [url],
       isReady: (log) => /Listening at http|Ready in|Local: +http/.test(log),
-      isWorker: (line) => line.includes('monoceros-worker'),
     })
   }
 
   /** Runs a command to its end, and returns what it has printed. */
   async run(command: string): Promise<string> {
-    const { code, stdout, stderr } = await runToEnd('sh', ['-c', this.#withoutNpm(command)], {
-      env: this.environment,
-      cwd: this.path,
-      timeout: 240_000,
-    })
+    const { code, stdout, stderr } = await this.#shell.run(this.#withoutNpm(command), 240_000)
     if (code !== 0) throw new Error(`${command} ended with ${code}:\n${stdout}${stderr}`)
     return stdout
   }

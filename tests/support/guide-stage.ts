@@ -1,15 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
 import { temporaryDirectory } from './applications.ts'
 import { commandPath, repository } from './build.ts'
 import { freePort } from './free-port.ts'
 import { consoleCommands } from './page-blocks.ts'
+import { PageShell, writeProgram } from './page-shell.ts'
 import { testPython } from './python.ts'
-import { type RunningServer, runServer, runToEnd } from './running-server.ts'
+import type { RunningServer } from './running-server.ts'
+import { outputMatches } from './shown-output.ts'
 import { testCertificate } from './test-certificate.ts'
-import { outputMatches } from './tutorial-page.ts'
 
 const PLAIN = `def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -29,7 +30,7 @@ const TYPESCRIPT = `export const app = (_environ, startResponse) => {
 const OTHER_SERVERS = /^(granian|gunicorn|waitress-serve|uwsgi) /
 
 const SERVER =
-  /^((?:\w+=(?:"[^"]*"|\S+) )*)((?:npx |node_modules\/\.bin\/)?monoceros (?!ctl|top|install|python|learn|--help|--version).*)$/
+  /^(\w+=("[^"]*"|\S+) )*(npx |node_modules\/\.bin\/)?monoceros (?!ctl|top|install|python|learn|--help|--version)/
 
 /**
  * Where the commands of guides are run: a folder with the applications, folders and certificates
@@ -40,6 +41,7 @@ export class GuideStage {
   readonly #work = temporaryDirectory()
   readonly #at = (path: string) => join(this.#work.path, path)
   readonly #project = this.#at('srv/project')
+  readonly #shell: PageShell
   /** Commands that were run: several pages have the same. */
   readonly #started = new Set<string>()
 
@@ -54,6 +56,14 @@ export class GuideStage {
     this.#makeApplications()
     this.#makeCertificates()
     this.#makePrograms()
+    const { prefix } = testPython()
+    this.#shell = new PageShell(this.#project, [this.#at('bin'), join(prefix, 'bin')], {
+      VIRTUAL_ENV: prefix,
+      MONOCEROS_RUNTIME_DIR: this.#at('control'),
+      XDG_STATE_HOME: this.#at('var'),
+      XDG_DATA_HOME: this.#at('var'),
+      HOME: this.#at('srv'),
+    })
   }
 
   remove(): void {
@@ -68,13 +78,12 @@ export class GuideStage {
       const commands = consoleCommands(text)
       for (const { command, output } of commands) {
         if (OTHER_SERVERS.test(command)) continue
-        const [, variables, server] = SERVER.exec(command) ?? []
-        if (server === undefined) await this.#runToEnd(here(command), output)
+        if (!SERVER.test(command)) await this.#runToEnd(here(command), output)
         else if (commands.length === 1 && output === '' && this.#started.has(command)) continue
         else {
           this.#started.add(command)
           for (const other of servers.splice(0)) await other.stop()
-          servers.push(await this.#start(here(`exec env ${variables}${server}`), output))
+          servers.push(await this.#start(here(command), output))
         }
       }
     } finally {
@@ -83,28 +92,20 @@ export class GuideStage {
   }
 
   async #runToEnd(command: string, output: string): Promise<void> {
-    const { code, stdout, stderr } = await runToEnd('bash', ['-c', command], {
-      env: this.#environment(),
-      cwd: this.#project,
-    })
+    const { code, stdout, stderr } = await this.#shell.run(command)
     expect(code, `${command}\n${stdout}${stderr}`).toBe(0)
     if (output !== '') expect(shapeOf(stdout), command).toBe(shapeOf(output))
   }
 
   async #start(command: string, output: string): Promise<RunningServer> {
-    const env = this.#environment()
-    if (!/ (--bind|-b) /.test(command)) env.MONOCEROS_CMD_ARGS = '--bind 127.0.0.1:0'
-    const server = await runServer({
-      command: 'bash',
-      args: ['-c', command],
-      env,
-      cwd: this.#project,
+    const saysWhere = / (--bind|-b) /.test(command)
+    const server = await this.#shell.serve(command, {
+      variables: saysWhere ? {} : { MONOCEROS_CMD_ARGS: '--bind 127.0.0.1:0' },
       findAddresses: (log) =>
         [...log.matchAll(/Listening at (\S+)/g)].map(([, address]) =>
           address!.replace('https+unix:', 'unix:'),
         ),
       isReady: (log) => /Listening at \S+.*\n/.test(log),
-      isWorker: (commandLine) => commandLine.includes('monoceros-worker'),
     })
     const log = server.log()
     if (!outputMatches(shapeOf(output), shapeOf(log), 'within')) expect(log).toBe(output)
@@ -122,22 +123,6 @@ export class GuideStage {
         .replace(/(?<![\w./])\/(etc|run|srv|var)\//g, `${this.#work.path}/$1/`)
         .replace(/(?<=(?:bind|-b) (?:tls:)?)(?:0\.0\.0\.0|10\.0\.0\.1):/g, '127.0.0.1:')
         .replace(PORT, (_, port) => String(ports.get(port)))
-  }
-
-  #environment(): NodeJS.ProcessEnv {
-    const env: NodeJS.ProcessEnv = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' }
-    for (const name of Object.keys(env)) {
-      if (/^(MONOCEROS_|WEB_CONCURRENCY$|PORT$|FORCE_COLOR$|NODE_|VITEST)/.test(name))
-        delete env[name]
-    }
-    env.MONOCEROS_RUNTIME_DIR = this.#at('control')
-    env.XDG_STATE_HOME = this.#at('var')
-    env.XDG_DATA_HOME = this.#at('var')
-    env.HOME = this.#at('srv')
-    const { prefix } = testPython()
-    env.VIRTUAL_ENV = prefix
-    env.PATH = [this.#at('bin'), join(prefix, 'bin'), env.PATH].join(delimiter)
-    return env
   }
 
   #makeApplications(): void {
@@ -189,16 +174,14 @@ export class GuideStage {
 
   /** Nothing is installed, and no registry is asked: what a page installs is there. */
   #makePrograms(): void {
-    const program = (path: string, script: string) =>
-      writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
     const monoceros = `exec '${process.execPath}' '${commandPath}' "$@"`
-    program(this.#at('bin/monoceros'), monoceros)
-    program(join(this.#project, 'node_modules', '.bin', 'monoceros'), monoceros)
-    program(this.#at('bin/npx'), 'exec "$@"')
-    program(this.#at('bin/npm'), '[ "$1" = install ]')
-    program(this.#at('bin/pip'), '[ "$1" = install ]')
-    program(this.#at('bin/vite'), '[ "$1" = build ]')
-    program(
+    writeProgram(this.#at('bin/monoceros'), monoceros)
+    writeProgram(join(this.#project, 'node_modules', '.bin', 'monoceros'), monoceros)
+    writeProgram(this.#at('bin/npx'), 'exec "$@"')
+    writeProgram(this.#at('bin/npm'), '[ "$1" = install ]')
+    writeProgram(this.#at('bin/pip'), '[ "$1" = install ]')
+    writeProgram(this.#at('bin/vite'), '[ "$1" = build ]')
+    writeProgram(
       this.#at('bin/python3'),
       `[ "$1 $2" = "-m venv" ] && mkdir -p "$3/bin" && touch "$3/bin/activate" && ` +
         `cp '${this.#at('bin/pip')}' "$3/bin/pip"`,

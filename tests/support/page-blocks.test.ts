@@ -1,25 +1,37 @@
 import { describe, expect, test } from 'vitest'
-import { consoleCommands, pageBlocks } from './page-blocks.ts'
+import { consoleCommands, filesOnPage, pageBlocks, withoutBlocks } from './page-blocks.ts'
 
 describe('the blocks of a page', () => {
-  test('have a line, a language and marks', () => {
-    const page = '# A\n\n```ts file=a.ts run\nx\n```\n\n- b\n\n  ```console\n  $ y\n  ```\n'
+  test('have a line, a section, a language and marks', () => {
+    const page =
+      '# A\n\n```ts file=a.ts run\n## x\n```\n\n## B\n\n- b\n\n  ```console\n  $ y\n  ```\n'
     expect(pageBlocks(page)).toEqual([
       {
         line: 3,
+        section: '',
         language: 'ts',
         marks: new Map([
           ['file', 'a.ts'],
           ['run', ''],
         ]),
-        text: 'x\n',
+        text: '## x\n',
       },
-      { line: 9, language: 'console', marks: new Map(), text: '$ y\n' },
+      { line: 11, section: 'B', language: 'console', marks: new Map(), text: '$ y\n' },
     ])
   })
 
   test('must end', () => {
     expect(() => pageBlocks('```ts\nx\n')).toThrow('line 1: a block without an end')
+  })
+
+  test('are files if they have a name, which is used once', () => {
+    const page = '```ts file=a.ts\nx\n```\n```console run\n$ y\n```\n'
+    expect([...filesOnPage(pageBlocks(page))]).toEqual([['a.ts', 'x\n']])
+    expect(() => filesOnPage(pageBlocks(page + page))).toThrow('line 7: a.ts is there twice')
+  })
+
+  test('leave blank lines where they are taken out', () => {
+    expect(withoutBlocks('a\n```ts\nx\n```\nb\n')).toBe('a\n\n\n\nb\n')
   })
 })
 

@@ -1,3 +1,5 @@
+import { withoutBlocks } from './page-blocks.ts'
+
 /** Abbreviations whose full stop does not end a sentence. */
 const ABBREVIATION = /(?:\b(?:e\.g|i\.e|etc|vs|cf|No|St)|\b[A-Z])\.$/
 
@@ -15,22 +17,19 @@ const BOUNDARY = /[.!?]["”')\]*_]* +(?=["“([*_`]*[A-Z0-9`[])/g
  */
 export function misplacedSentences(markdown: string): string[] {
   const found: string[] = []
-  const lines = markdown.split('\n')
-  let fenced = false
+  const lines = withoutBlocks(markdown).split('\n')
   for (const [index, line] of lines.entries()) {
-    if (line.trimStart().startsWith('```')) fenced = !fenced
-    else if (!fenced && isProse(line)) {
-      const next = lines[index + 1] ?? ''
-      const continues = isProse(next) && next.trim() !== '' && !isItem(next)
-      if (hasTwoSentences(line) || (continues && !endsSentence(line)))
-        found.push(`${index + 1}: ${line}`)
-    }
+    if (!isProse(line)) continue
+    const next = lines[index + 1] ?? ''
+    const continues = isProse(next) && !isItem(next)
+    if (hasTwoSentences(line) || (continues && !endsSentence(line)))
+      found.push(`${index + 1}: ${line}`)
   }
   return found
 }
 
 function isProse(line: string): boolean {
-  return line.trim() !== '' && !/^(\s*\||#|<!--|!\[| {4}\S.* {2,}|\s*```)/.test(line)
+  return line.trim() !== '' && !/^(\s*\||#|<!--|!\[| {4}\S.* {2,})/.test(line)
 }
 
 function isItem(line: string): boolean {
