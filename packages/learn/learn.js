@@ -3,7 +3,6 @@ import { existsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { HELP, readArguments, UsageError } from './arguments.js'
 import { coded } from './coded.js'
 import { VARIABLE } from './session.js'
 
@@ -12,24 +11,25 @@ const PORT = 8642
 /** So many further ports are tried. */
 const TRIES = 20
 
+/** A mistake of the user, or of this machine: its message is one line, which ends in its code. */
+class UsageError extends Error {}
+
 /**
  * Prepares what `monoceros learn` serves.
  *
- * @param {readonly string[]} args what follows `learn`
+ * @param {object} given the command line, which the command has read
+ * @param {{ host: string, port: number } | null} given.bind what the user has given
+ * @param {string | null} given.saveTo as it was given
+ * @param {boolean} given.save
+ * @param {boolean} given.browser
  * @param {object} context
  * @param {string} context.cwd
  * @param {NodeJS.ProcessEnv} context.env gets a variable for the processes of the server
- * @param {{ write(text: string): unknown }} context.stdout
  * @param {{ write(text: string): unknown }} context.stderr
  * @returns {Promise<string[] | number>} the arguments of the server, or an exit status
  */
-export async function learn(args, { cwd, env, stdout, stderr }) {
+export async function learn(given, { cwd, env, stderr }) {
   try {
-    const given = readArguments(args)
-    if (given.help) {
-      stdout.write(HELP)
-      return 0
-    }
     const folder = given.saveTo === null ? cwd : resolve(cwd, given.saveTo)
     if (given.saveTo !== null) insistOnFolder(folder)
     const { host, port: asked } = given.bind ?? { host: '127.0.0.1', port: await freePort() }

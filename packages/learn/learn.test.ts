@@ -14,33 +14,26 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true, force: true }))
 
 /** Runs the command, of another folder if that is given: what it says, and its status. */
-async function refused(args: string[], run = learn) {
-  const said = { stdout: '', stderr: '' }
-  const status = await run(args, {
-    cwd,
-    env: {},
-    stdout: { write: (text: string) => (said.stdout += text) },
-    stderr: { write: (text: string) => (said.stderr += text) },
-  })
-  return { ...said, status }
+async function refused(given: { host?: string; port: number; saveTo?: string }, run = learn) {
+  let stderr = ''
+  const { host = '127.0.0.1', port, saveTo = null } = given
+  const status = await run(
+    { bind: { host, port }, saveTo, save: true, browser: false },
+    { cwd, env: {}, stderr: { write: (text: string) => (stderr += text) } },
+  )
+  return { stderr, status }
 }
-
-test('an unknown option is one line', async () => {
-  const { stderr, status } = await refused(['--port', '1'])
-  expect(stderr).toBe("monoceros learn: Unknown option '--port'; see --help [MONO7201]\n")
-  expect(status).toBe(2)
-})
 
 test.each(['file', join('nowhere', 'at', 'all')])('nothing is saved to %s', async (path) => {
   writeFileSync(join(cwd, 'file'), '')
-  expect((await refused(['--bind', '127.0.0.1:9', '--save-to', path])).stderr).toBe(
+  expect((await refused({ port: 9, saveTo: path })).stderr).toBe(
     'monoceros learn: --save-to: expected a folder, or a new one in a folder, got ' +
       `${join(cwd, path)} [MONO7202]\n`,
   )
 })
 
 test('an address of another machine is refused', async () => {
-  expect((await refused(['--bind', '192.0.2.1:0'])).stderr).toMatch(
+  expect((await refused({ host: '192.0.2.1', port: 0 })).stderr).toMatch(
     /^monoceros learn: --bind: listen EADDRNOTAVAIL.* \[MONO7203\]\n$/,
   )
 })
@@ -52,7 +45,7 @@ test('a package without its site says so', async () => {
   for (const name of readdirSync(import.meta.dirname))
     if (name.endsWith('.js')) cpSync(join(import.meta.dirname, name), join(copy, name))
   const of = await import(/* @vite-ignore */ pathToFileURL(join(copy, 'learn.js')).href)
-  expect((await refused(['--bind', '127.0.0.1:9'], of.learn)).stderr).toBe(
+  expect((await refused({ port: 9 }, of.learn)).stderr).toBe(
     'monoceros learn: there is no site; build it: npm run site -- --build [MONO7204]\n',
   )
 })

@@ -53,7 +53,7 @@ export interface CommandContext {
  * its stack, because it is a bug.
  *
  * @param args the arguments after `monoceros`
- * @returns the exit status, one of `EXIT.server` (or of `EXIT.install`, `EXIT.python`)
+ * @returns the exit status, one of `EXIT.server`, or of `EXIT` for that subcommand
  * @example
  * let errors = ''
  * const status = await runCommand(['--workers', 'x', 'site:app'], {
@@ -120,6 +120,7 @@ async function obey(args: readonly string[], context: CommandContext): Promise<n
   }
   if (name === 'learn') {
     insistOnNode(COMMAND, INSTEAD)
+    insistOnUnix(COMMAND)
     const { prepareLearn } = await import('./learn-command.ts')
     const server = await prepareLearn(rest, context)
     // Settings of the environment are for applications of the user.

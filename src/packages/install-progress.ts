@@ -1,4 +1,5 @@
 import { coded } from '../messages/coded.ts'
+import { printable } from '../process/printable.ts'
 import type { InstallNotice } from './install-job.ts'
 
 /**
@@ -98,15 +99,3 @@ export function size(bytes: number): string {
   if (bytes < 1_000_000) return `${Math.round(bytes / 1000)} kB`
   return `${(bytes / 1_000_000).toFixed(1)} MB`
 }
-
-/**
- * Replaces control characters. Texts from an index or a package must not control the terminal or
- * reverse the reading order.
- */
-export function printable(text: string): string {
-  return text.replace(STEERING, '?')
-}
-
-const STEERING =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern is for these
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g

@@ -1,11 +1,11 @@
 /** What `monoceros install` prints when it is done. */
 import { relative } from 'node:path'
 import { coded } from '../messages/coded.ts'
+import { printable } from '../process/printable.ts'
 import type { TextOutput } from '../process/text-output.ts'
 import type { InstallFolder } from './install-folder.ts'
 import type { InstallOutcome } from './install-job.ts'
 import type { InstallOptions } from './install-options.ts'
-import { printable } from './install-progress.ts'
 import { normalized, type PackageChanges } from './package-changes.ts'
 
 /** Where a report goes. */

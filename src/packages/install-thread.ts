@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { coded } from '../messages/coded.ts'
 import { ownEntry } from '../own-files/own-files.ts'
+import type { Interruption } from '../process/interruption.ts'
+import { privateFolder } from '../process/private-folder.ts'
 import { cacheFolder } from '../runtimes/pyodide/image/cache-folder.ts'
 import { loadImage } from '../runtimes/pyodide/image/image.ts'
 import { STACK_MB } from '../runtimes/pyodide/memory-limit.ts'
@@ -20,14 +22,7 @@ import type {
 } from './install-job.ts'
 import type { InstallOptions } from './install-options.ts'
 import type { InstallProgress } from './install-progress.ts'
-import type { Interruption } from './interruption.ts'
-import {
-  environmentFor,
-  mountsFor,
-  ownFolder,
-  pipArguments,
-  pipCacheFolder,
-} from './pip-environment.ts'
+import { environmentFor, mountsFor, pipArguments, pipCacheFolder } from './pip-environment.ts'
 import { PIP_RELEASE } from './pip-release.ts'
 
 /** What the thread uses of the command's process. */
@@ -56,10 +51,10 @@ export async function runThread(
   { options, folder, lock, progress, interruption }: Installation,
 ): Promise<InstallOutcome | null> {
   const home = env.HOME || homedir()
-  const own = ownFolder(cacheFolder({ ...env, HOME: home }, cwd))
+  const own = privateFolder(cacheFolder({ ...env, HOME: home }, cwd))
   const pipCache = options.noCache
     ? null
-    : ownFolder(pipCacheFolder(env, cwd, home, options.cacheDir))
+    : privateFolder(pipCacheFolder(env, cwd, home, options.cacheDir))
   const job: InstallJob = {
     cwd,
     stage: folder.stage,

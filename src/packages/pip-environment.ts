@@ -1,5 +1,5 @@
 /** What pip gets when it runs in the embedded interpreter: arguments, variables, folders. */
-import { lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { Mount } from '../runtimes/pyodide/files/mounts.ts'
 import type { InstallFolder } from './install-folder.ts'
@@ -52,23 +52,6 @@ export function pipCacheFolder(
   if (process.platform === 'darwin') return join(home, 'Library', 'Caches', 'pip')
   const { XDG_CACHE_HOME: base } = env
   return join(base && isAbsolute(base) ? base : join(home, '.cache'), 'pip')
-}
-
-/**
- * Makes a folder if it does not exist. Returns null if other users can write to it, because code
- * from there is run.
- */
-export function ownFolder(path: string | null): string | null {
-  if (path === null) return null
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-    const found = lstatSync(path)
-    const own =
-      found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0
-    return own ? path : null
-  } catch {
-    return null
-  }
 }
 
 /** Folders that the interpreter has itself, or cannot use. */

@@ -44,6 +44,15 @@ const TABLE = {
     INTERRUPTED: [130, 'SIGINT interrupted the installation; nothing has changed.'],
     TERMINATED: [143, 'SIGTERM interrupted the installation; nothing has changed.'],
   },
+  /** `monoceros learn`, until it serves. */
+  learn: {
+    STOPPED: [0, 'The server was stopped, or the command printed what it was asked for.'],
+    FAILED: [1, 'The package of the site could not be downloaded, or the server not started.'],
+    USAGE: [2, 'The command line has a mistake, or the package is missing with `--no-install`.'],
+    HANGUP: [129, 'SIGHUP interrupted the download.'],
+    INTERRUPTED: [130, 'SIGINT (Ctrl-C) interrupted the download.'],
+    TERMINATED: [143, 'SIGTERM interrupted the download.'],
+  },
   /** `monoceros ctl` and `monoceros top`. */
   ctl: {
     DONE: [0, 'The server has answered, and has done what it was told.'],
@@ -98,6 +107,7 @@ const TITLES: Readonly<Record<ProgramName, string>> = {
   acceptor: 'Acceptor processes',
   worker: 'Python workers',
   install: '`monoceros install`',
+  learn: '`monoceros learn`',
   ctl: '`monoceros ctl` and `monoceros top`',
   python: '`monoceros python`',
 }

@@ -192,13 +192,35 @@ export const settingsRows = {
   MONO1014: {
     title: 'The package of the documentation is not installed',
     level: 'error',
-    line: 'learn needs the package monoceros-learn: …',
-    cause: '`monoceros learn` serves the documentation, which is a package of its own.',
+    line: 'learn needs the package monoceros-learn, and …: …',
+    cause: `\`monoceros learn\` serves the documentation, which is a package of its own, of the same
+      version. It is not installed, and must not be downloaded (\`--no-install\`), or there is no npm
+      beside Node.js to do it.`,
+    example: {
+      run: 'monoceros learn --no-install',
+      shows: `monoceros: learn needs the package monoceros-learn, and --no-install is given: npm
+        install …`,
+    },
+    cure: 'Install the package with the command that the line ends in, or leave out the option.',
+    test: 'tests/release/learn.test.ts',
+  },
+  MONO1015: {
+    title: 'The package of the documentation could not be downloaded',
+    level: 'error',
+    line: `learn: … could not download monoceros-learn: …. Try again with a network, or install it:
+      …`,
+    cause: `\`monoceros learn\` downloads the package of the documentation once, if it is not
+      installed: with npm, or with the pip of the Python that Monoceros is installed for. That has
+      failed for the reason in the line: there is no network, for example, or a registry of your
+      company does not have the package.`,
     example: {
       run: 'monoceros learn',
-      shows: 'monoceros: learn needs the package monoceros-learn: npm install monoceros-learn, …',
+      shows: `monoceros: learn: npm could not download monoceros-learn: …. Try again with a network,
+        or install it: npm install …`,
     },
-    cure: 'Install the package that the line names.',
+    cure: `Try it again with a network. Behind a proxy or with a registry of your own, set npm or pip
+      up for it: the command uses their settings. Or install the package with the command that the
+      line ends in, from a file for example.`,
     test: 'tests/release/learn.test.ts',
   },
   MONO1021: {

@@ -278,14 +278,15 @@ export const toolsRows = {
   MONO7201: {
     title: 'The command learn does not know an argument',
     level: 'error',
-    line: 'monoceros learn: …',
+    line: 'learn: …; see monoceros learn --help',
     cause: 'It is misspelled, has no or a wrong value, or excludes another one.',
     example: {
       run: 'monoceros learn --bind unix:/run/learn.sock',
-      shows: 'monoceros learn: --bind: expected HOST:PORT, such as 127.0.0.1:8642, got "…"',
+      shows: `monoceros: learn: --bind: expected HOST:PORT, such as 127.0.0.1:8642, got "…"; see
+        monoceros learn --help`,
     },
     cure: 'Correct it. `monoceros learn --help` shows all options.',
-    test: 'packages/learn/arguments.test.ts',
+    test: 'src/cli/learn-arguments.test.ts',
   },
   MONO7202: {
     title: 'There is no folder to save to',

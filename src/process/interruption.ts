@@ -1,4 +1,4 @@
-import { EXIT } from '../process/exit-status.ts'
+import { EXIT } from './exit-status.ts'
 
 const STATUSES = {
   SIGINT: EXIT.install.INTERRUPTED,
@@ -6,7 +6,7 @@ const STATUSES = {
   SIGHUP: EXIT.install.HANGUP,
 } as const
 
-/** The signals that interrupt an installation. Until `end`, they do nothing else. */
+/** The signals that interrupt an installation or a download. Until `end`, they do nothing else. */
 export class Interruption {
   /** The exit status of the signal that arrived first; 0 if none did. */
   exitStatus = 0
