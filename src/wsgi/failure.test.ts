@@ -27,3 +27,12 @@ test('a function of the application with that name is its own', () => {
   const error = failedAt('callApplication (/srv/site/app.ts:2:9)', 'app (/srv/site/app.ts:9:1)')
   expect(failureText(error)).toBe(error.stack)
 })
+
+test.each([
+  'app@hello.ts:2:9\nrun@https://site/worker.js:1:2',
+  '@hello.ts:2:9',
+  'Promise@[native code]\napp@hello.ts:2:9',
+])('a stack of Firefox or Safari, which begins with a frame, gets the message: %j', (stack) => {
+  const error = Object.assign(new TypeError('no luck'), { stack })
+  expect(failureText(error)).toBe(`TypeError: no luck\n${stack}`)
+})

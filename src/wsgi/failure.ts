@@ -53,11 +53,15 @@ function textOf(error: unknown): string {
 const CALLER =
   /\n +at callApplication \([^\n]*\/(?:wsgi\/application\.[jt]s|dist\/parts\/[\w-]+\.js):[\s\S]*$/
 
+/** A stack of Firefox or Safari has no message: its first line is a frame. */
+const FRAMES_ONLY = /^[^\n@]*@[^\n]*(?::\d+:\d+|\[native code\])(?:\n|$)/
+
 /** The stack without the frames below the application: they are always the same. */
 function ownStack(error: Error): string {
   const given = propertyOf(error, 'stack')
-  const stack =
-    typeof given === 'string' ? given : `${shown(propertyOf(error, 'name'))}: ${messageOf(error)}`
+  const heading = () => `${shown(propertyOf(error, 'name'))}: ${messageOf(error)}`
+  if (typeof given !== 'string') return heading()
+  const stack = FRAMES_ONLY.test(given) ? `${heading()}\n${given}` : given
   const caller = CALLER.exec(stack)
   return caller === null ? stack : stack.slice(0, caller.index)
 }

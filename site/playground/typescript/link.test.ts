@@ -56,6 +56,14 @@ test('a stack has the names of files, and no frames of the page', () => {
     '    at new Promise (<anonymous>)',
   ].join('\n')
   expect(readableStack(stack)).toBe('Error: no luck\n    at app (main.ts:2:9)')
+  const other = [
+    `app@${url}:2:9`,
+    'validator/<@https://site/playground/typescript-worker.js:1:2',
+    '@https://site/playground/typescript-worker.js:1:2',
+    'module code@https://site/playground/typescript-worker.js:1:2',
+    'Promise@[native code]',
+  ].join('\n')
+  expect(readableStack(other)).toBe('app@main.ts:2:9')
   const error = Object.assign(new Error('no luck'), { stack: `app@${url}:2:9` })
   expect(errorText(error)).toBe('Error: no luck\napp@main.ts:2:9')
 })

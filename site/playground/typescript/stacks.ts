@@ -12,6 +12,8 @@ export function forgetUrls(): void {
 
 /** Frames of the page, and of what the browser calls by itself: the mistake is not there. */
 const NOT_THEIRS = /^\s+at .*(https?:|blob:|\/parts\/|typescript-worker|<anonymous>\)?$)/
+/** The same, as Firefox and Safari write them. */
+const NOT_THEIRS_EITHER = /^\S*(?: code)?@(?:https?:|blob:|\[native code)/
 
 /** A stack with the reader's own frames only, by the names of the files. */
 export function readableStack(text: string): string {
@@ -19,7 +21,7 @@ export function readableStack(text: string): string {
   for (const [url, name] of names) readable = readable.replaceAll(url, name)
   return readable
     .split('\n')
-    .filter((line) => !NOT_THEIRS.test(line))
+    .filter((line) => !NOT_THEIRS.test(line) && !NOT_THEIRS_EITHER.test(line))
     .join('\n')
 }
 
