@@ -55,6 +55,8 @@ export default defineConfig({
   // What the commands of a page serve.
   ignoreDeadLinks: 'localhostLinks',
   metaChunk: true,
+  // Firefox takes the policy of the site for a ban, and complains of every link on the screen.
+  router: { prefetchLinks: false },
   head: [
     ['meta', { name: 'color-scheme', content: 'light dark' }],
     ['link', { rel: 'icon', type: 'image/svg+xml', href: `${isBuild ? BASE : '/'}icon.svg` }],

@@ -1,13 +1,23 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Language } from '../../site/playground/steps/types.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
-import { blocksOf, filesOnPage } from '../support/page-blocks.ts'
 import { servePlayground } from '../support/playground-page.ts'
-import { answers, applyEdits, type Edit } from '../support/tutorial-answers.ts'
+import {
+  check,
+  choose,
+  FIRST_BODIES,
+  idle,
+  run,
+  status,
+  stepOn,
+  tutorial,
+  type,
+  typeAnswer,
+} from '../support/playground-steps.ts'
+import { answers } from '../support/tutorial-answers.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // The tutorial's playground in a browser: what the page says is typed, run and checked. Set
@@ -15,31 +25,10 @@ import { waitFor } from '../support/wait-for.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
-const tutorial = filesOnPage(blocksOf('docs/guides/tutorial.md'))
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const pictures = process.env.PLAYGROUND_PICTURES
 const chromium = findChromium()
 const STEPS = [1, 2, 3, 4, 5, 6, 7, 8]
-
-/** What the first request of each step gets, as the page shows it. */
-const FIRST_BODIES = [
-  'Hello, world!',
-  'Hello, Ada!\nGreeted by WSGI.',
-  'Hello, Ada Lovelace!\nGreeted by WSGI.',
-  'Hello, Ada!\nGreeted by WSGI.',
-  'Hello, Ada!\nGreeted by WSGI.',
-  'Hello, Ada!',
-  'Noted: Buy milk',
-  'All is well',
-]
-
-/** Whether the text of a file is in localStorage. Runs in the page. */
-function isKept(text: string): boolean {
-  const kept = (globalThis as unknown as { localStorage: Record<string, string | undefined> })
-    .localStorage['monoceros-tutorial-1']
-  const steps: Record<string, string>[] = Object.values(JSON.parse(kept ?? '{}'))
-  return steps.some((files) => Object.values(files).includes(text))
-}
 
 describe.skipIf(chromium === null)('the playground', () => {
   let browser: Browser
@@ -77,51 +66,6 @@ describe.skipIf(chromium === null)('the playground', () => {
     })
     await opened.goto(site.url + query)
     return opened
-  }
-
-  const stepOn = (there: Page, step: number) => there.locator(`#mp-${step}`)
-  const status = (view: Locator) => view.locator('.mp-status').innerText()
-
-  async function idle(view: Locator): Promise<void> {
-    await waitFor(
-      'the end of the run',
-      async () => (await view.getAttribute('aria-busy')) === null,
-      60_000,
-    )
-  }
-
-  async function run(view: Locator): Promise<string> {
-    await view.getByRole('button', { name: 'Run', exact: true }).click()
-    await idle(view)
-    return await status(view)
-  }
-
-  async function check(view: Locator): Promise<string> {
-    await view.getByRole('button', { name: 'Check the task' }).click()
-    await idle(view)
-    return await status(view)
-  }
-
-  async function choose(view: Locator, language: Language): Promise<void> {
-    const name = language === 'python' ? 'Python' : 'TypeScript'
-    await view.getByRole('button', { name, exact: true }).click()
-  }
-
-  /** Types a whole file into the editor. */
-  async function type(view: Locator, file: string, text: string): Promise<void> {
-    await view.getByRole('tab', { name: file }).click()
-    await view.locator('.cm-content').focus()
-    await view.page().keyboard.press('Control+a')
-    await view.page().keyboard.insertText(text)
-    // The editor looks at what was typed a moment later.
-    await waitFor('the editor to keep the text', () => view.page().evaluate(isKept, text))
-  }
-
-  /** Types the files that the edits change, from what the tutorial says. */
-  async function typeAnswer(view: Locator, edits: readonly Edit[]): Promise<void> {
-    const changed = applyEdits(Object.fromEntries(tutorial), edits)
-    for (const file of new Set(edits.map((each) => each.file)))
-      await type(view, file, changed[file]!)
   }
 
   describe.each(['python', 'typescript'] as const)('in %s', (language) => {

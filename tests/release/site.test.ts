@@ -8,9 +8,9 @@ import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { commandPath, repository } from '../support/build.ts'
+import { repository } from '../support/build.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
-import { freePort } from '../support/free-port.ts'
+import { serveLearn } from '../support/learn-server.ts'
 import { testPython } from '../support/python.ts'
 import { type RunningServer, runServer } from '../support/running-server.ts'
 import { builtSite } from '../support/site.ts'
@@ -268,7 +268,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
     let reached = 0
     elsewhere.on('connection', () => reached++)
     await once(elsewhere, 'listening')
-    const learn = await serveAsLearn()
+    const learn = await serveLearn({ site: await builtSite() })
     const page = await (await browser.newContext({ viewport: DESKTOP })).newPage()
     const complaints: string[] = []
     page.on('console', (message) => {
@@ -308,26 +308,6 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await page.context().close()
     elsewhere.close()
   })
-
-  /** The site as `monoceros learn` serves it, from the folder of this test. */
-  async function serveAsLearn(): Promise<RunningServer> {
-    const port = await freePort()
-    const bind = `127.0.0.1:${port}`
-    const session = {
-      ...{ key: 'key', once: 'once', site: await builtSite(), folder: repository, cwd: repository },
-      ...{ named: false, save: false, bind, hosts: [bind], address: `http://${bind}/` },
-      browser: false,
-    }
-    return await runServer({
-      command: process.execPath,
-      args: [commandPath, '--config', join(repository, 'packages/learn/monoceros.config.js')],
-      env: { ...process.env, MONOCEROS_LEARN: JSON.stringify(session) },
-      cwd: repository,
-      findAddresses: (log) => /http:\/\/127\.0\.0\.1:\d+/.exec(log) ?? [],
-      isReady: (log) => log.includes('Press Ctrl+C to stop'),
-      isWorker: () => false,
-    })
-  }
 
   /** Runs the program of a step. @returns what the page says when it has ended */
   async function run(step: Locator, says: string): Promise<string> {

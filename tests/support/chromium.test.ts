@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { temporaryDirectory } from './applications.ts'
 import { repository } from './build.ts'
-import { findChromium } from './chromium.ts'
+import { findChromium, findFirefox } from './chromium.ts'
 
 const work = temporaryDirectory()
 afterAll(() => work.remove())
@@ -42,6 +42,14 @@ describe('finding the browser', () => {
       expect(warned).toBe('')
     },
   )
+
+  test.each(['firefox-esr', 'firefox'])('Firefox is found as %s', (name) => {
+    const folder = folderWith(name, 'chromium')
+    expect(findFirefox({ PATH: folder, CI: 'true' })).toBe(join(folder, name))
+    expect(() => findFirefox({ PATH: folderWith('chromium'), CI: 'true' })).toThrow('.ci/run')
+    expect(findFirefox({ PATH: folderWith() })).toBe(null)
+    expect(warned).toMatch(/There is no Firefox: .*MONOCEROS_FIREFOX.*apt-get install firefox-esr/s)
+  })
 
   test('the name goes before the place', () => {
     const chrome = folderWith('google-chrome')

@@ -1,6 +1,12 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { type Browser, chromium } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserType,
+  chromium,
+  firefox,
+  type LaunchOptions,
+} from 'playwright-core'
 import { temporaryDirectory } from './applications.ts'
 
 /** What the system's browser may be called; playwright-core speaks to any of them. */
@@ -14,45 +20,91 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
  * @example describe.skipIf(findChromium() === null)('in a browser', …)
  */
 export function findChromium(env: NodeJS.ProcessEnv = process.env): string | null {
-  const named = env.MONOCEROS_CHROMIUM
+  return findBrowser(env, {
+    kind: 'browser',
+    names: NAMES,
+    variable: 'MONOCEROS_CHROMIUM',
+    skipped:
+      'Every test that needs a browser is SKIPPED: nothing shows that Python works beside Vite',
+  })
+}
+
+/** Finds Firefox in the same way: `$MONOCEROS_FIREFOX`, firefox-esr or firefox. */
+export function findFirefox(env: NodeJS.ProcessEnv = process.env): string | null {
+  return findBrowser(env, {
+    kind: 'Firefox',
+    names: ['firefox-esr', 'firefox'],
+    variable: 'MONOCEROS_FIREFOX',
+    skipped: 'Its tests are SKIPPED: nothing shows that the site works in it',
+  })
+}
+
+interface Sought {
+  readonly kind: string
+  /** Of the program; the first one is also that of Debian's package. */
+  readonly names: readonly string[]
+  readonly variable: string
+  /** What a missing one means. */
+  readonly skipped: string
+}
+
+function findBrowser(env: NodeJS.ProcessEnv, sought: Sought): string | null {
+  const { kind, names, variable, skipped } = sought
+  const named = env[variable]
   if (named) {
     if (isProgram(named)) return named
-    throw new Error(`MONOCEROS_CHROMIUM is ${JSON.stringify(named)}, which is no program`)
+    throw new Error(`${variable} is ${JSON.stringify(named)}, which is no program`)
   }
-  for (const name of NAMES) {
+  for (const name of names) {
     for (const folder of (env.PATH ?? '').split(delimiter)) {
       const path = join(folder, name)
       if (folder !== '' && isProgram(path)) return path
     }
   }
-  const missing =
-    `There is no browser: none of ${NAMES.join(', ')} is on PATH, and MONOCEROS_CHROMIUM ` +
-    'names none.'
+  const all = names.join(', ')
+  const missing = `There is no ${kind}: none of ${all} is on PATH, and ${variable} names none.`
   if (env.CI) throw new Error(`${missing} On CI that is a failure; .ci/run installs one.`)
-  console.warn(
-    `\n*** ${missing}` +
-      '\n*** Every test that needs a browser is SKIPPED: nothing shows that Python works ' +
-      'beside Vite.' +
-      '\n*** On Debian: apt-get install chromium\n',
-  )
+  console.warn(`\n*** ${missing}\n*** ${skipped}.\n*** On Debian: apt-get install ${names[0]}\n`)
   return null
 }
 
-/**
- * Starts the browser, headless, as if nobody had ever used it. `close` ends it and removes all that
- * it wrote.
- */
-export async function launchChromium(
-  executablePath: string,
-): Promise<{ browser: Browser; close(): Promise<void> }> {
+/** A browser that runs. */
+export interface LaunchedBrowser {
+  readonly browser: Browser
+  /** Ends it, and removes all that it wrote. */
+  close(): Promise<void>
+}
+
+/** Starts the browser, headless, as if nobody had ever used it. */
+export function launchChromium(executablePath: string): Promise<LaunchedBrowser> {
+  return launch(chromium, {
+    executablePath,
+    chromiumSandbox: false,
+    args: [
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+/** Starts Firefox in the same way: that of Mozilla or of a distribution, by WebDriver BiDi. */
+export function launchFirefox(executablePath: string): Promise<LaunchedBrowser> {
+  return launch(firefox, { executablePath, channel: 'moz-firefox', timeout: 120_000 })
+}
+
+async function launch(kind: BrowserType, options: LaunchOptions): Promise<LaunchedBrowser> {
   const home = temporaryDirectory()
   const temporary = join(home.path, 'tmp')
   mkdirSync(temporary)
   try {
     // launch() takes a new profile each time, in TMPDIR of this process; HOME is for what a browser
     // keeps beside it.
-    const browser = await chromium.launch({
-      executablePath,
+    const browser = await kind.launch({
+      ...options,
       env: {
         ...definedOnly(process.env),
         HOME: home.path,
@@ -60,15 +112,6 @@ export async function launchChromium(
         XDG_CONFIG_HOME: home.path,
         XDG_CACHE_HOME: home.path,
       },
-      chromiumSandbox: false,
-      args: [
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
     })
     return {
       browser,
