@@ -25,8 +25,8 @@ import { waitFor } from './wait-for.ts'
 //
 // - `file=NAME`: a file of the folder; a later one of the same name replaces it;
 // - `append=NAME`: what is added to the end of that file;
-// - `console run`: commands that run to their end. `exit=1` says that the last one fails so. `until`
-//   runs them again until they print what is shown, for what takes its time;
+// - `console run`: commands that run to their end. `exit=1` says that the last one fails so.
+//   `until` runs them again until they print what is shown, for what takes its time;
 // - `console serve=NAME`: the command that starts a server, with lines of its log. It lasts until
 //   its name is given again, the page ends, or another server takes its port. It need not be a
 //   server: it is what fills another terminal, as a client that listens;
