@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { ListenError, type ListenOptions, listenAt } from './listeners.ts'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { ListenOptions } from './listeners.ts'
 
 // What happens on machines that are not this one: where Node.js is older, or where the kernel has
 // no IPv6. Only what they answer is put in place of this machine's.
@@ -18,6 +18,12 @@ vi.mock('../transport/bound-socket.ts', async (original) => {
     },
   }
 })
+// Tests of one process share modules: this one gets its own, and leaves none behind.
+vi.resetModules()
+const { ListenError, listenAt } = await import('./listeners.ts')
+afterAll(() => {
+  vi.resetModules()
+})
 
 beforeEach(() => {
   Object.assign(machine, { canBind: true, errno: 0 })
@@ -29,7 +35,7 @@ async function failure(
 ): Promise<string> {
   const error = await listenAt([address], { backlog: 10, ...options }).catch((reason) => reason)
   expect(error).toBeInstanceOf(ListenError)
-  return (error as ListenError).message
+  return (error as Error).message
 }
 
 describe('with a Node.js that cannot bind the socket, and no Python that does it instead', () => {

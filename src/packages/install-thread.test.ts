@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { temporaryDirectory } from '../../tests/support/applications.ts'
 import { InstallFolder } from './install-folder.ts'
 import { parseInstallOptions } from './install-options.ts'
-import { runThread } from './install-thread.ts'
 
 const thread = vi.hoisted(() => ({ program: '' }))
 // A thread that fails, in place of the one with the interpreter; so no image is needed.
@@ -15,6 +14,12 @@ vi.mock('../own-files/own-files.ts', async (original) => {
   return { ...real, ownEntry }
 })
 vi.mock('../runtimes/pyodide/image/image.ts', () => ({ loadImage: async () => null }))
+// Tests of one process share modules: this one gets its own, and leaves none behind.
+vi.resetModules()
+const { runThread } = await import('./install-thread.ts')
+afterAll(() => {
+  vi.resetModules()
+})
 
 test.each([
   ['throw new RangeError("Out of memory\\n    at wasm")', 'Out of memory'],

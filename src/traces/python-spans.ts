@@ -7,6 +7,7 @@
 import { join } from 'node:path'
 import type { Context, Span, TextMapGetter, TextMapSetter, Tracer } from '@opentelemetry/api'
 import { RequestTimes } from '../observe/request-times.ts'
+import { ownFile } from '../own-files/own-files.ts'
 import { hrTime, LibrarySdk, libraryOf, type OpenTelemetryApi } from './library-sdk.ts'
 
 /** The variables of a request, as WSGI has them. */
@@ -71,7 +72,7 @@ export class PythonSpans {
 
   /** The program's own copy comes first: one that is newer than that does not see the SDK. */
   #find(): Library[] {
-    return [join(process.cwd(), 'package.json'), import.meta.url].flatMap((file) => {
+    return [join(process.cwd(), 'package.json'), ownFile('package.json')].flatMap((file) => {
       const api = libraryOf(file)
       return api === null ? [] : [{ api, sdk: new LibrarySdk(api, { version: this.#version }) }]
     })

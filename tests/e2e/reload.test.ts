@@ -146,7 +146,7 @@ with open("etc/extra.toml") as file:
     let words = ['six', 'ten']
     const load = loadOf(server, failures)
     for (let round = 0; round < 3; round++) {
-      project.edit('words.py', words[0]!, words[1]!)
+      project.editAtOnce('words.py', words[0]!, words[1]!)
       await answers(server, words[1]!)
       words = words.toReversed()
     }
@@ -202,9 +202,9 @@ export default async (environ: { PATH_INFO: string }, startResponse: StartRespon
     const failures: string[] = []
     const load = loadOf(server, failures)
     await answers(server, 'one')
-    project.edit('words.ts', 'one', 'two')
+    project.editAtOnce('words.ts', 'one', 'two')
     await answers(server, 'two')
-    project.edit('words.ts', 'two', 'six')
+    project.editAtOnce('words.ts', 'two', 'six')
     await answers(server, 'six')
     expect(await load.end()).toBeGreaterThan(50)
     expect(failures).toEqual([])

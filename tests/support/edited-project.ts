@@ -23,9 +23,16 @@ export class EditedProject {
 
   /** Replaces a text, which the file must have. */
   edit(name: string, from: string, to: string): void {
-    const before = readFileSync(join(this.path, name), 'utf8')
-    if (!before.includes(from)) throw new Error(`${name} does not have ${JSON.stringify(from)}`)
-    this.write(name, before.replace(from, to))
+    this.write(name, this.#edited(name, from, to))
+  }
+
+  /** Replaces a text as `edit` does, but no reader ever meets half of the file. */
+  editAtOnce(name: string, from: string, to: string): void {
+    const { path, remove } = temporaryDirectory()
+    const next = join(path, 'next')
+    writeFileSync(next, this.#edited(name, from, to))
+    renameSync(next, join(this.path, name))
+    remove()
   }
 
   rename(from: string, to: string): void {
@@ -34,5 +41,11 @@ export class EditedProject {
 
   delete(name: string): void {
     rmSync(join(this.path, name), { recursive: true })
+  }
+
+  #edited(name: string, from: string, to: string): string {
+    const before = readFileSync(join(this.path, name), 'utf8')
+    if (!before.includes(from)) throw new Error(`${name} does not have ${JSON.stringify(from)}`)
+    return before.replace(from, to)
   }
 }

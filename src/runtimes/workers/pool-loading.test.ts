@@ -28,7 +28,7 @@ describe('an application that never comes to be loaded', () => {
     const failure = await pool.start().catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(ApplicationLoadError)
     expect((failure as Error).message).toMatch(
-      /^tried:application could not be loaded within 6 s \(load_timeout\)\. Stack .*wait_in_a_named_place\n/s,
+      /^tried:application could not be loaded within 6 s \(load_timeout\) \[MONO2021\]\. Stack .*wait_in_a_named_place\n/s,
     )
     // The application's frames, not ours.
     expect((failure as Error).message).not.toMatch(/python\/monoceros|importlib/)
