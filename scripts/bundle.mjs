@@ -448,6 +448,7 @@ function packageFolder(path) {
  */
 export function licencesOf(folders) {
   const licences = new Set()
+  const known = new Map()
   const parts = folders.map((folder) => {
     const { name, version, license } = JSON.parse(
       readFileSync(join(folder, 'package.json'), 'utf8'),
@@ -458,7 +459,7 @@ export function licencesOf(folders) {
     const paths =
       files.length > 0 ? files.map((file) => join(folder, file)) : [licenceLeftOut(name)]
     const texts = paths.map((path) => readFileSync(path, 'utf8').trim())
-    return `${name} ${version} (${license})\n\n${texts.join('\n\n')}`
+    return `${name} ${version} (${license})\n\n${onlyOnce(texts.join('\n\n'), name, known)}`
   })
   return { text: `${parts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`, licences: [...licences].sort() }
 }
@@ -467,4 +468,27 @@ function licenceLeftOut(name) {
   const path = join(root, 'scripts', 'licences', `${name.replace('/', '+')}.txt`)
   if (!existsSync(path)) throw new Error(`${name} has no text of its licence: write ${path}`)
   return path
+}
+
+const COPYRIGHT = /^\s*copyright/i
+
+/**
+ * Leaves out what an earlier licence says word for word, except whose copyright it is.
+ *
+ * @param {string} text of a licence
+ * @param {string} name of the package
+ * @param {Map<string, string>} known the packages that had a text first, by that text
+ */
+function onlyOnce(text, name, known) {
+  const lines = text.split('\n')
+  const owners = lines.filter((line) => COPYRIGHT.test(line)).map((line) => line.trim())
+  const words = lines
+    .filter((line) => !COPYRIGHT.test(line))
+    .join(' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+  const first = known.get(words)
+  if (first === undefined) known.set(words, name)
+  if (first === undefined || owners.length === 0) return text
+  return [...owners, '', `The rest of its licence is that of ${first}, above.`].join('\n')
 }

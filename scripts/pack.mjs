@@ -41,6 +41,8 @@ const NOT_SHIPPED = /(^|\/)(__pycache__|tests|deploy|node_modules)(\/|$)|\.(pyc|
 
 /** What only the embedded interpreter imports: it has a whole copy of the Python side. */
 const EMBEDDED_ONLY = /^python\/(monoceros_pyodide(\/|$)|monoceros\/embedded)/
+/** What makes a Python package of the server (scripts/wheel.mjs). */
+const WHEEL_ONLY = /^python\/monoceros\/(__main__\.py|command\.py|program\.py|py\.typed)$/
 
 mkdirSync(target, { recursive: true })
 const server = await stageServer()
@@ -70,7 +72,7 @@ async function stageServer() {
     join(folder, 'THIRD-PARTY-LICENSES.txt'),
     licencesOf([...bundled, ...dashboardPackages].sort()).text,
   )
-  copy(folder, 'python', (path) => !EMBEDDED_ONLY.test(path))
+  copy(folder, 'python', (path) => !EMBEDDED_ONLY.test(path) && !WHEEL_ONLY.test(path))
   for (const name of DOCUMENTS) copy(folder, name)
   unlinkMissing(folder)
   return folder
