@@ -21,6 +21,9 @@ describe('the options of V8 for an acceptor', () => {
   })
 
   it('leave it to V8 with TLS: over HTTP/2 a request has more objects', () => {
-    expect(heapOptions(undefined, true)).toEqual(['--single-threaded-gc'])
+    expect(heapOptions(undefined, true)).toEqual([
+      '--single-threaded-gc',
+      '--no-allocation-site-pretenuring',
+    ])
   })
 })

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Task } from '../runtime.ts'
@@ -6,6 +8,21 @@ import { TaskQueue } from './task-queue.ts'
 
 function assignment(queuedAt: number, released: () => void = () => {}): Assignment {
   return new Assignment({ released } as unknown as Task, queuedAt)
+}
+
+/** Takes one assignment of a hundred; nothing else refers to it afterwards. */
+function take(queue: TaskQueue): Assignment {
+  for (let i = 0; i < 100; i++) queue.push(assignment(i))
+  return queue.shift()!
+}
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  setFlagsFromString('--no-expose-gc')
+  // A WeakRef keeps what it refers to until the end of the task that made it.
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
 }
 
 describe('the queue of tasks', () => {
@@ -17,6 +34,14 @@ describe('the queue of tasks', () => {
     for (const one of all) expect(queue.shift()).toBe(one)
     expect(queue.shift()).toBeUndefined()
     expect(queue.length).toBe(0)
+  })
+
+  it('does not hold what it has given', async () => {
+    const queue = new TaskQueue()
+    const given = new WeakRef(take(queue))
+    await collectGarbage()
+    expect(given.deref()).toBeUndefined()
+    expect(queue.length).toBe(99)
   })
 
   it('gives first what a worker gave back, in its own order', () => {

@@ -12,7 +12,7 @@ const SWEEP_AT = 64
 export class TaskQueue {
   // The next one is at the end of `front`, which is in reverse order, or in `back` at `at`.
   #front: Assignment[] = []
-  #back: Assignment[] = []
+  #back: (Assignment | undefined)[] = []
   #at = 0
   /** Entries that were cancelled while they waited. */
   #dead = 0
@@ -79,7 +79,7 @@ export class TaskQueue {
     this.#changed(this.length)
     if (this.#dead < SWEEP_AT || this.#dead * 2 < this.entries) return
     this.#front = this.#front.filter((assignment) => !assignment.settled)
-    this.#back = this.#back.slice(this.#at).filter((assignment) => !assignment.settled)
+    this.#back = this.#back.slice(this.#at).filter((assignment) => !assignment!.settled)
     this.#at = 0
     this.#dead = 0
   }
@@ -100,7 +100,10 @@ export class TaskQueue {
 
   #takeBack(): Assignment | undefined {
     if (this.#at === this.#back.length) return undefined
-    const next = this.#back[this.#at++]
+    const next = this.#back[this.#at]
+    // Requests that are over must not be held until all of this array is: while the queue is never
+    // empty, those of a thousand would become old, and a full collection would have to find them.
+    this.#back[this.#at++] = undefined
     // Moves the rest to the beginning now and then, so that the cost of a request stays constant.
     if (this.#at === this.#back.length || this.#at >= 1024) {
       this.#back = this.#back.slice(this.#at)
