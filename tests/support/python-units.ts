@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { repository } from './build.ts'
+import { compilePythonSide } from './virtual-environment.ts'
 
 const PYTHON_SIDE = join(repository, 'python')
 const OLDEST = '3.9'
@@ -41,7 +42,10 @@ export function interpreters(): Interpreter[] {
     'python3.13',
     'python3.14',
   ]
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  // pyenv's shims are slow, and lead to the versions that are found below.
+  const folders = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => folder !== '' && !/[/\\]shims$/.test(folder))
   const candidates = folders.flatMap((folder) => names.map((name) => join(folder, name)))
   const versions = join(process.env.PYENV_ROOT ?? join(homedir(), '.pyenv'), 'versions')
   if (existsSync(versions)) {
@@ -67,6 +71,8 @@ export function testPythonSide(chosen: readonly Interpreter[]): void {
     'the Python side passes its own tests on Python $version',
     { timeout: 600_000 },
     ({ path, version }) => {
+      // Hundreds of workers are started.
+      compilePythonSide(path)
       const run = spawnSync(
         path,
         ['-W', 'error::ResourceWarning', '-m', 'unittest', 'discover', '-s', 'tests', '-t', '.'],

@@ -4,7 +4,11 @@ import { build, buildIsStale, repository } from './build.ts'
 import { withDirectoryLock } from './directory-lock.ts'
 import { interpreterCache, prepareInterpreterCache } from './interpreter-cache.ts'
 import { useTemporaryFolder } from './temporary-folder.ts'
-import { ensureVirtualEnvironment, findBasePython } from './virtual-environment.ts'
+import {
+  compilePythonSide,
+  ensureVirtualEnvironment,
+  findBasePython,
+} from './virtual-environment.ts'
 import './python.ts'
 
 /**
@@ -70,8 +74,9 @@ async function preparePython(project: TestProject, env: NodeJS.ProcessEnv): Prom
     env.MONOCEROS_TEST_PYTHON ? `.venv-${series}` : '.venv',
   )
   const requirements = join(repository, 'tests', 'requirements.txt')
-  const python = await withDirectoryLock(`${directory}.lock`, () =>
-    ensureVirtualEnvironment(base, directory, requirements),
-  )
+  const python = await withDirectoryLock(`${directory}.lock`, () => {
+    compilePythonSide(base.executable)
+    return ensureVirtualEnvironment(base, directory, requirements)
+  })
   project.provide('testPython', python)
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { repository } from './build.ts'
 import type { TestPython } from './python.ts'
 
 /** The Python that the virtual environment is made from. */
@@ -95,6 +96,16 @@ export function ensureVirtualEnvironment(
   // Written last: a build that was cut short has no stamp and is made again.
   writeFileSync(stamp, wanted)
   return python
+}
+
+/**
+ * Compiles the server's Python, unless it is: without byte code the start of a worker takes twice
+ * the processor time, and the environment may have PYTHONDONTWRITEBYTECODE. Python compares byte
+ * code with the time and size of its source when it reads it.
+ */
+export function compilePythonSide(executable: string): void {
+  const folder = join(repository, 'python', 'monoceros')
+  step(executable, ['-m', 'compileall', '-q', folder], 'Is that folder writable?')
 }
 
 function step(command: string, args: string[], hint: string): void {
