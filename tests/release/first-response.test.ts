@@ -16,11 +16,11 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
-import { repository } from '../support/build.ts'
 import { packed } from '../support/packed.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { type RunningServer, runServer } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { builtWheel } from '../support/wheel.ts'
 
 // From the first command to the first response, on machines of each kind: PATH has nothing but what
 // the kind has, HOME and all caches are new. It prints times and bytes, and holds the bytes to a
@@ -186,8 +186,7 @@ describe.skipIf(!hasPython())('from nothing to the first response', () => {
   let python: Record<string, string> = {}
 
   beforeAll(async () => {
-    const dist = join(work.path, 'dist')
-    await run(process.execPath, ['scripts/wheel.mjs', '--target', dist], { cwd: repository })
+    const dist = await builtWheel()
     wheel = join(dist, readdirSync(dist).find((name) => name.endsWith('.whl'))!)
     const npm = join(realpathSync(onPath('npm')), '..')
     const shell = { sh: '/bin/sh', env: '/usr/bin/env' }
@@ -200,7 +199,8 @@ describe.skipIf(!hasPython())('from nothing to the first response', () => {
     const base = 'import sys; print(sys._base_executable)'
     const program = execFileSync(testPython().executable, ['-c', base], { encoding: 'utf8' })
     python = { ...shell, python3: program.trim() }
-  }, 120_000)
+    // Another file may be making the wheel, and the tools for it.
+  }, 300_000)
 
   test('pip only', async () => {
     const machine = new Machine('pip only', python)

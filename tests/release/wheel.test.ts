@@ -10,6 +10,7 @@ import { commandLineOf } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { type RunningServer, runServer, runToEnd } from '../support/running-server.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { builtWheel, wheelTools } from '../support/wheel.ts'
 
 // The Python package, as somebody installs it who has no Node.js: built, checked, installed into
 // fresh environments, and run with nothing on PATH.
@@ -19,14 +20,12 @@ const work = temporaryDirectory()
 afterAll(() => work.remove())
 
 const site = join(work.path, 'site')
-// Another test may make a package at the same time.
-const dist = join(work.path, 'dist')
-const tools = join(repository, 'dist-python', 'tools', 'bin')
+const tools = wheelTools
 const venv = join(work.path, 'venv')
 const python = join(venv, 'bin', 'python')
 const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
-const wheel = join(dist, `monoceros-${version}-py3-none-any.whl`)
-const sdist = join(dist, `monoceros-${version}.tar.gz`)
+let wheel = ''
+let sdist = ''
 
 /** What a service manager leaves: no PATH, and nothing of this process. */
 const bare = { HOME: work.path, PATH: '' }
@@ -66,7 +65,9 @@ const here = ['--bind', '127.0.0.1:0']
 
 beforeAll(async () => {
   if (!hasPython()) return
-  await run(process.execPath, ['scripts/wheel.mjs', '--target', dist], { cwd: repository })
+  const dist = await builtWheel()
+  wheel = join(dist, `monoceros-${version}-py3-none-any.whl`)
+  sdist = join(dist, `monoceros-${version}.tar.gz`)
   mkdirSync(join(site, 'static'), { recursive: true })
   write('static/hello.txt', 'a file\n')
   write(
@@ -345,12 +346,15 @@ ${guarded ? 'if __name__ == "__main__":' : 'if True:'}
     write('typed.py', 'import monoceros\n\nversion: str = monoceros.__version__\n\n')
     write('typed.py', `${readFileSync(join(site, 'typed.py'))}monoceros.run("a:b", workers=2)\n`)
     write('untyped.py', 'import monoceros\n\nmonoceros.run(1)\n')
-    const check = async (file: string) =>
-      await run(join(tools, 'mypy'), ['--strict', '--python-executable', python, file], {
-        cwd: site,
-      }).catch((error: { stdout: string }) => error)
-    expect((await check('typed.py')).stdout).toBe('Success: no issues found in 1 source file\n')
-    expect((await check('untyped.py')).stdout).toContain('has incompatible type "int"')
+    const args = ['--strict', '--python-executable', python, 'typed.py', 'untyped.py']
+    const { stdout } = await run(join(tools, 'mypy'), args, { cwd: site }).catch(
+      (error: { stdout: string }) => error,
+    )
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(/^untyped\.py:3: error: .* has incompatible type "int"/),
+      'Found 1 error in 1 file (checked 2 source files)',
+      '',
+    ])
   }, 120_000)
 })
 

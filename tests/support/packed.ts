@@ -62,7 +62,7 @@ export function packed(): Promise<Packages> {
 async function packOnce(): Promise<Packages> {
   mkdirSync(cache, { recursive: true })
   return await withDirectoryLock(`${cache}.lock`, async () => {
-    const folder = join(cache, hashOfSources())
+    const folder = join(cache, hashOf(SOURCES))
     if (existsSync(folder)) utimesSync(folder, new Date(), new Date())
     removeOthers(folder)
     if (!existsSync(folder)) await pack(folder)
@@ -97,10 +97,14 @@ function removeOthers(folder: string): void {
   }
 }
 
-/** Of the contents, so that another build of the same sources is not packed again. */
-function hashOfSources(): string {
+/**
+ * Of the contents, so that another build of the same sources is not packed again.
+ *
+ * @param sources files and folders of the repository
+ */
+export function hashOf(sources: readonly string[]): string {
   const hash = createHash('sha256')
-  for (const source of SOURCES) {
+  for (const source of sources) {
     const path = join(repository, source)
     const names = !existsSync(path)
       ? []
