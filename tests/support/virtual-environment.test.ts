@@ -88,6 +88,18 @@ test('a build is stale when a source is newer than its output, or has none', () 
   expect(buildIsStale(src, dist)).toBe(false)
   utimesSync(join(src, 'http', 'a.ts'), new Date(), new Date(Date.now() + 10_000))
   expect(buildIsStale(src, dist)).toBe(true)
+  utimesSync(join(src, 'http', 'a.ts'), new Date(), new Date())
+  utimesSync(join(dist, 'http', 'a.js'), new Date(), new Date())
+
+  // The page of the dashboard has one output.
+  mkdirSync(join(src, 'dashboard', 'page'), { recursive: true })
+  mkdirSync(join(dist, 'dashboard'))
+  for (const name of ['main.ts', 'chart.ts']) writeFileSync(join(src, 'dashboard/page', name), '')
+  expect(buildIsStale(src, dist)).toBe(true)
+  writeFileSync(join(dist, 'dashboard', 'page.js.gz'), '')
+  expect(buildIsStale(src, dist)).toBe(false)
+  utimesSync(join(src, 'dashboard/page/chart.ts'), new Date(), new Date(Date.now() + 10_000))
+  expect(buildIsStale(src, dist)).toBe(true)
 })
 
 test('two holders of a lock do not overlap, and a dead holder does not block', async () => {
