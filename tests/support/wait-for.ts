@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** From one look to the next, in milliseconds: short at first, for what happens at once. */
+const SHORTEST = 10
+/** What takes long would take longer, if looking for it took the processor. */
+const LONGEST = 50
+
 /**
  * Polls until the condition gives something truthy, and returns that. Throws after `timeout`
  * milliseconds.
@@ -12,12 +17,13 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   timeout = 25_000,
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const end = Date.now() + timeout
+  const begin = Date.now()
+  const end = begin + timeout
   for (;;) {
     const result = await condition()
     if (result) return result as NonNullable<Exclude<T, false>>
     if (Date.now() > end) throw new Error(`waited ${timeout} ms in vain for ${what}`)
-    await sleep(10)
+    await sleep(Math.min(SHORTEST + (Date.now() - begin) / 20, LONGEST))
   }
 }
 
