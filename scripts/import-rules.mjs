@@ -25,7 +25,7 @@ export const allowedImports = {
   metrics: [],
   dashboard: ['observe', 'profile', 'control'],
   logging: ['messages', 'bytes', 'observe', 'process'],
-  traces: ['messages', 'observe'],
+  traces: ['messages', 'observe', 'own-files'],
   'own-files': [],
   process: ['messages', 'own-files'],
   statsd: ['messages', 'observe', 'logging'],
