@@ -186,10 +186,9 @@ export async function runToEnd(
     await expectNoStrays(id)
     return { ...exit, stdout: output.stdout, stderr: output.stderr }
   } catch (error) {
+    killTree(child.pid ?? 0, processesWithEnvironment(marker, id))
     if (error instanceof Error) error.message += `. Its output:\n${output.all}`
     throw error
-  } finally {
-    killTree(child.pid ?? 0, processesWithEnvironment(marker, id))
   }
 }
 
@@ -204,8 +203,10 @@ async function stopServer(
     const exit = await within('the server to stop after TERM', 15_000, exited)
     await expectNoStrays(id)
     return exit
-  } finally {
+  } catch (error) {
     killTree(child.pid ?? 0, processesWithEnvironment(marker, id))
+    throw error
+  } finally {
     servers.delete(server)
     fileServers.delete(server)
   }
