@@ -98,7 +98,7 @@ async function behindHAProxy(start: Start): Promise<{ answered: number; failures
   const proxy = await HAProxy.before(ports)
   const load = new SteadyLoad(proxy)
   try {
-    await load.goesOn(300)
+    await load.goesOn(200)
     for (const [i, port] of ports.entries()) {
       const name = ['one', 'two', 'three'][i]!
       await proxy.set(name, 'drain')
@@ -108,7 +108,7 @@ async function behindHAProxy(start: Start): Promise<{ answered: number; failures
       await load.goesOn(100)
       servers[i] = await on(port)
       await proxy.set(name, 'ready')
-      await load.goesOn(500)
+      await load.goesOn(250)
     }
   } finally {
     await load.stop()

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { get } from './plain-application.ts'
 import { RawConnection, type RawResponse, type Target } from './raw-client.ts'
 
@@ -47,6 +48,8 @@ export function startLoad(
       } else {
         report.bodies.push(response.text)
       }
+      // The processors are left to what starts in the meantime.
+      await sleep(5)
       if (response.header('Connection') === 'close') {
         if (!options.reconnect) {
           report.faults.push('Connection: close')
