@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { startLoad } from '../support/load.ts'
 import { get, type PlainServer, post, startPlain } from '../support/plain-application.ts'
 import {
@@ -43,8 +43,12 @@ function acceptors(server: PlainServer): number[] {
 
 describe.skipIf(!hasPython())('what happens when', () => {
   describe('the application raises', () => {
+    let server: PlainServer
+    beforeAll(async () => {
+      server = await startPlain()
+    })
+
     test('before start_response: 500, and the traceback with the request line in the error log', async () => {
-      const server = await startPlain()
       const connection = await RawConnection.open(server)
       const response = await connection.request(get('/raise-before?a=1'))
       expect(response.status).toBe(500)
@@ -60,36 +64,34 @@ describe.skipIf(!hasPython())('what happens when', () => {
     })
 
     test('before the first byte of its body: 500 without its headers, and close() runs once', async () => {
-      const server = await startPlain()
-      const response = await exchangeOnce(server, get('/raise-first?key=k'))
+      const response = await exchangeOnce(server, get('/raise-first?key=first'))
       expect(response.status).toBe(500)
       expect(response.header('X-Half')).toBeUndefined()
       await server.waitForLog(/ValueError: raised before the first byte/)
-      await server.closed('k')
-      expect(server.timesClosed('k')).toBe(1)
+      await server.closed('first')
+      expect(server.timesClosed('first')).toBe(1)
     })
 
     test('after the head, chunked: the connection closes without a last chunk', async () => {
-      const server = await startPlain()
       const connection = await RawConnection.open(server)
-      await connection.send(get('/raise-after?key=k'))
+      await connection.send(get('/raise-after?key=chunked'))
       const response = await connection.readResponse('GET', { bodyless: true })
       expect(response.framing).toBe('chunked')
       expect(String(await connection.readSome(9))).toBe('4\r\npart\r\n')
-      server.go('k')
+      server.go('chunked')
       expect((await connection.readToEnd()).rest.toString()).toBe('')
       await server.waitForLog(/ValueError: raised after the head/)
-      expect(server.log()).toMatch(/GET \/raise-after\?key=k/)
-      await server.closed('k')
-      expect(server.timesClosed('k')).toBe(1)
+      expect(server.log()).toMatch(/GET \/raise-after\?key=chunked/)
+      await server.closed('chunked')
+      expect(server.timesClosed('chunked')).toBe(1)
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
     })
 
     test('after the head, under a Content-Length: the connection closes short of it', async () => {
-      const server = await startPlain()
+      const from = server.log().length
       const connection = await RawConnection.open(server)
-      await connection.send(get('/raise-after?key=k&length=100'))
-      server.go('k')
+      await connection.send(get('/raise-after?key=length&length=100'))
+      server.go('length')
       const response = await connection.readResponse()
       expect(response).toMatchObject({
         status: 200,
@@ -97,7 +99,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
         text: 'part',
         complete: false,
       })
-      await server.waitForLog(/ValueError: raised after the head/)
+      await server.waitForLog(/ValueError: raised after the head/, { from })
     })
   })
 
@@ -219,67 +221,67 @@ describe.skipIf(!hasPython())('what happens when', () => {
   })
 
   describe('the client goes away', () => {
+    let server: PlainServer
+    beforeAll(async () => {
+      server = await startPlain()
+    })
+
     test('during a response: close() still runs, once, and the worker is free again', async () => {
-      const server = await startPlain()
       const connection = await RawConnection.open(server)
-      await connection.send(get('/endless?key=k'))
+      await connection.send(get('/endless?key=during'))
       await connection.readResponse('GET', { bodyless: true })
       await connection.readSome()
       connection.reset()
-      await server.closed('k')
+      await server.closed('during')
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
-      expect(server.timesClosed('k')).toBe(1)
+      expect(server.timesClosed('during')).toBe(1)
     })
 
     test('while it does not read: close() still runs', async () => {
-      const server = await startPlain()
       const connection = await RawConnection.open(server)
-      await connection.send(get('/endless?key=k'))
+      await connection.send(get('/endless?key=unread'))
       await connection.readResponse('GET', { bodyless: true })
-      await server.begun('k')
+      await server.begun('unread')
       // The response is stuck in the window by now, or soon.
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
       connection.reset()
-      await server.closed('k')
-      expect(server.timesClosed('k')).toBe(1)
+      await server.closed('unread')
+      expect(server.timesClosed('unread')).toBe(1)
     })
 
     test('before the application has answered: it is not disturbed, and close() runs once', async () => {
-      const server = await startPlain()
-      const { connection } = await beginWaiting(server, 'k')
+      const { connection } = await beginWaiting(server, 'early')
       connection.reset()
-      server.go('k')
-      await server.closed('k')
+      server.go('early')
+      await server.closed('early')
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
-      expect(server.timesClosed('k')).toBe(1)
+      expect(server.timesClosed('early')).toBe(1)
     })
 
     test('before its request has begun: it is never begun', async () => {
-      const server = await startPlain()
-      const { connection } = await beginWaiting(server, 'a')
+      const { connection } = await beginWaiting(server, 'ahead')
       const other = await RawConnection.open(server)
-      await other.send(get('/wait?key=b'))
+      await other.send(get('/wait?key=queued'))
       const last = await RawConnection.open(server)
       await last.send(get('/'))
       await acceptorHasRead(server)
       other.reset()
       await acceptorHasRead(server)
-      server.go('b')
-      server.go('a')
+      server.go('queued')
+      server.go('ahead')
       expect((await connection.readResponse()).status).toBe(200)
       expect((await last.readResponse()).status).toBe(200)
-      expect(server.timesBegun('b')).toBe(0)
+      expect(server.timesBegun('queued')).toBe(0)
     })
 
     test('in the middle of its request: the application is not called', async () => {
-      const server = await startPlain()
       const connection = await RawConnection.open(server)
       await connection.send(
-        'POST /wait?key=k HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf',
+        'POST /wait?key=half HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf',
       )
       connection.reset()
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
-      expect(server.timesBegun('k')).toBe(0)
+      expect(server.timesBegun('half')).toBe(0)
     })
   })
 

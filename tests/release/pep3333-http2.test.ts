@@ -53,7 +53,14 @@ describe('PEP 3333 for TypeScript over HTTP/2', () => {
   // The servers of single applications are about loading them, and not about the protocol.
   const rows = table
     .filter((row) => (row.on ?? plain).typescript.app === plain.typescript.app)
-    .map((row): PepCase => ({ ...row, run: row.typescript?.run ?? row.run }))
+    .map(
+      (row): PepCase => ({
+        ...row,
+        // Where only Python has other arguments, it is the same server.
+        on: (row.on ?? plain).typescript === plain.typescript ? plain : (row.on ?? plain),
+        run: row.typescript?.run ?? row.run,
+      }),
+    )
   suite(
     ({ typescript }) => start(typescript),
     (row) => {
