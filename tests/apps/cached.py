@@ -39,6 +39,8 @@ def body(path, number):
     if path == "/large":
         for _ in range(40):
             yield b"x" * 65536
+    if path == "/page":
+        yield b"x" * 65536
     if path == "/text":
         yield b"the same words again and again\n" * 200
     yield b"answer %d\n" % number

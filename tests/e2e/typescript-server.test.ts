@@ -331,7 +331,7 @@ describe('requests', () => {
   })
 
   test('a generator that always has more leaves the others their turn', async () => {
-    const download = fetch(`${server.url}/download?size=${256 * mebibyte}`).then(
+    const download = fetch(`${server.url}/download?size=${128 * mebibyte}`).then(
       async (response) => {
         let size = 0
         for await (const chunk of response.body!) size += chunk.length
@@ -347,12 +347,12 @@ describe('requests', () => {
       await textOf(server)
       answered++
     }
-    expect(await all).toBe(256 * mebibyte)
+    expect(await all).toBe(128 * mebibyte)
     expect(answered).toBeGreaterThan(3)
   })
 
-  test('100 MB each way leave its memory as it is', async () => {
-    const size = 100 * mebibyte
+  test('64 MB each way leave its memory as it is', async () => {
+    const size = 64 * mebibyte
     // Without a limit of the body's size.
     const other = await start()
     const [acceptor] = childrenOf(other.pid)

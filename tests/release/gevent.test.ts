@@ -42,7 +42,7 @@ closed = []
 
 def wait_for(name):
     while not os.path.exists(name):
-        time.sleep(0.01)
+        time.sleep(0.1)
 
 def chunks(count):
     try:

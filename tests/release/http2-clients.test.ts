@@ -77,7 +77,7 @@ describe.skipIf(!hasPython())('clients of HTTP/2', () => {
     const acceptor = childrenOf(tls.pid)[0]!
     const sockets = () => resourcesOf(acceptor).descriptors.socket ?? 0
     const before = sockets()
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 2; i++) {
       const load = ['-D', '1', '-c', '8', '-m', '8', `https://localhost:${tls.port}/`]
       const { stdout } = await run('h2load', load)
       expect(stdout).toMatch(/ 0 failed, 0 errored/)

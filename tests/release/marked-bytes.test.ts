@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait-for.ts'
 
 const CLIENTS = 16
 /** How often each client connects. More of them for a longer search. */
-const ROUNDS = Number(process.env.MONOCEROS_MARKED_ROUNDS ?? '25')
+const ROUNDS = Number(process.env.MONOCEROS_MARKED_ROUNDS ?? '12')
 const FILE = 700_000
 const letters = Array.from({ length: CLIENTS }, (_, index) => String.fromCharCode(97 + index))
 
