@@ -8,7 +8,7 @@ import { hashOf } from './packed.ts'
 
 const cache = join(repository, 'tests', '.cache', 'wheel')
 
-/** What the Python package is made from. The lock files stand for the dependencies in the bundle. */
+/** What the Python package is made of; the lock files stand for the dependencies in the bundle. */
 const SOURCES = [
   ...['dist', 'python', 'packages/wheel', 'scripts', 'package.json', 'LICENSE'],
   ...['package-lock.json', 'node_modules/.package-lock.json'],
