@@ -29,7 +29,7 @@ const DISK = 128 * MIB
 /** Beside what is counted: sessions, streams, exchanges, and what V8 and malloc keep. */
 const SLACK = 160 * MIB
 const CONNECTIONS = 20
-/** Connections whose streams have 1 MB each: 720 MB, more than memory and disk together may hold. */
+/** Connections whose streams have 1 MB each: 720 MB, more than memory and disk may hold. */
 const LARGE_ANSWERS = 8
 const STREAMS = 90
 const INITIAL_WINDOW_SIZE = 4
