@@ -88,8 +88,16 @@ describe.skipIf(chromium === null)('the dashboard', () => {
   }
 
   const text = (id: string) => page.locator(id).innerText()
-  const shows = (id: string, wanted: RegExp) =>
-    waitFor(`${wanted} in ${id}`, async () => wanted.test(await text(id)), 30_000)
+  const shows = async (id: string, wanted: RegExp) => {
+    let shown = ''
+    const isShown = async () => {
+      shown = await text(id)
+      return wanted.test(shown)
+    }
+    await waitFor(`${wanted} in ${id}`, isShown, 30_000).catch((error: Error) => {
+      throw new Error(`${error.message}, which shows: ${shown}`)
+    })
+  }
 
   test('shows the throughput of real load, and paths as text', async () => {
     let going = true

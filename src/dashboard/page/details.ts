@@ -30,9 +30,11 @@ export class Details {
     this.#api = api
     this.#workers = new Workers((pid) => void actions.replace(pid))
     this.#profile = new Profile(api)
+    // What can be pressed is above what grows: a button that moves between pressing and letting go
+    // of the mouse is not pressed.
     const parts = [
-      this.#workers,
       actions,
+      this.#workers,
       this.#requests,
       this.#errors,
       this.#slow,
