@@ -5,8 +5,6 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bodyLimit } from '../../src/middleware/body-limit/body-limit.ts'
@@ -39,6 +37,7 @@ import { validator } from '../../src/wsgi/validator.ts'
 import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { environOf, type TestRequest } from '../support/call-application.ts'
+import { garbageCollector } from '../support/garbage.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const files = temporaryDirectory()
@@ -356,8 +355,7 @@ function noted(app: Application, work: Work): WSGIApplication {
   }
 }
 
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
+const collectGarbage = garbageCollector()
 
 const cases = Object.entries(middleware).flatMap(([folder, variants]) =>
   Object.entries(variants).map(([variant, wrap]) => ({ folder, variant, wrap })),

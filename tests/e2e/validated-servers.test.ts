@@ -4,8 +4,6 @@
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { fromFetchHandler } from '../../src/adapters/from-fetch-handler.ts'
 import { fromNodeHandler } from '../../src/adapters/from-node-handler.ts'
@@ -22,10 +20,10 @@ import type {
 } from '../../src/wsgi/types.ts'
 import { validator } from '../../src/wsgi/validator.ts'
 import { environOf } from '../support/call-application.ts'
+import { garbageCollector } from '../support/garbage.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
+const collectGarbage = garbageCollector()
 const bytes = (text: string) => new TextEncoder().encode(text)
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']]
 

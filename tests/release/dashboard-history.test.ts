@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { ArbiterActions } from '../../src/arbiter/actions.ts'
 import { SAMPLES_KEPT } from '../../src/arbiter/dashboard/history.ts'
@@ -10,6 +8,7 @@ import { loadSettings } from '../../src/config/load-settings.ts'
 import { RequestMeter } from '../../src/metrics/request-meter.ts'
 import type { Series, Snapshot } from '../../src/metrics/snapshot.ts'
 import { ArbiterEvents } from '../../src/observe/arbiter-events.ts'
+import { garbageCollector } from '../support/garbage.ts'
 import { ask, metricsAddress, scrape } from '../support/metrics.ts'
 import { startPlain } from '../support/plain-application.ts'
 import { residentMemory } from '../support/processes.ts'
@@ -83,10 +82,8 @@ async function busyServer() {
 
 /** What is in use when nothing can be collected any more, in bytes. */
 function used(): number {
-  setFlagsFromString('--expose-gc')
-  const collectGarbage = runInNewContext('gc') as () => void
+  const collectGarbage = garbageCollector()
   for (let i = 0; i < 3; i++) collectGarbage()
-  setFlagsFromString('--no-expose-gc')
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { garbageCollector } from '../../../tests/support/garbage.ts'
 import type { Task } from '../runtime.ts'
 import { Assignment } from './assignment.ts'
 import { TaskQueue } from './task-queue.ts'
@@ -14,15 +13,6 @@ function assignment(queuedAt: number, released: () => void = () => {}): Assignme
 function take(queue: TaskQueue): Assignment {
   for (let i = 0; i < 100; i++) queue.push(assignment(i))
   return queue.shift()!
-}
-
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  setFlagsFromString('--no-expose-gc')
-  // A WeakRef keeps what it refers to until the end of the task that made it.
-  await new Promise((resolve) => setImmediate(resolve))
-  collect()
 }
 
 describe('the queue of tasks', () => {
@@ -39,7 +29,9 @@ describe('the queue of tasks', () => {
   it('does not hold what it has given', async () => {
     const queue = new TaskQueue()
     const given = new WeakRef(take(queue))
-    await collectGarbage()
+    // A WeakRef keeps what it refers to until the end of the task that made it.
+    await new Promise((resolve) => setImmediate(resolve))
+    garbageCollector()()
     expect(given.deref()).toBeUndefined()
     expect(queue.length).toBe(99)
   })

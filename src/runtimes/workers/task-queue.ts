@@ -101,8 +101,8 @@ export class TaskQueue {
   #takeBack(): Assignment | undefined {
     if (this.#at === this.#back.length) return undefined
     const next = this.#back[this.#at]
-    // Requests that are over must not be held until all of this array is: while the queue is never
-    // empty, those of a thousand would become old, and a full collection would have to find them.
+    // A request that is over must not be held until the array is cut off below: while requests wait
+    // all the time, that would be a thousand of them, with what was read of their bodies.
     this.#back[this.#at++] = undefined
     // Moves the rest to the beginning now and then, so that the cost of a request stays constant.
     if (this.#at === this.#back.length || this.#at >= 1024) {

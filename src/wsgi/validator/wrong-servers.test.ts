@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { environOf } from '../../../tests/support/call-application.ts'
+import { garbageCollector } from '../../../tests/support/garbage.ts'
 import { waitFor } from '../../../tests/support/wait-for.ts'
 import { latin1Text } from '../text.ts'
 import type { StartResponse, WSGIApplication, WSGIBody, WSGIEnvironment } from '../types.ts'
@@ -370,8 +369,7 @@ describe('a wrong server is named, with the rule it breaks', () => {
 })
 
 describe('a body that the server forgets is told of in wsgi.errors', () => {
-  setFlagsFromString('--expose-gc')
-  const collectGarbage = runInNewContext('gc') as () => void
+  const collectGarbage = garbageCollector()
 
   type Use = (body: AsyncIterable<Uint8Array> & { close(): unknown }) => unknown
 
