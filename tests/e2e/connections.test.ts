@@ -188,7 +188,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     await waiting.send(get('/'))
     waiting.timeout = 60_000
     expect((await waiting.readResponse()).text).toBe('hello\n')
-    expect(server.log()).toMatch(
+    await server.waitForLog(
       /\[CRITICAL\] No connection .* file descriptors are used up; replacing this process/,
     )
     await waitFor('the old one to leave', () => !existsSync(`/proc/${acceptor}`))

@@ -159,7 +159,7 @@ test.runIf(hasPython())('workers are forked from one process, and replaced by fo
     return fact(await facts(server), 'generation') === '2'
   })
   expect(loads().length).toBe(4)
-  expect(server.log()).toMatch(new RegExp(`Worker ${orphans[0]} ended; how is not known`))
+  await server.waitForLog(new RegExp(`Worker ${orphans[0]} ended; how is not known`))
 
   const { faults, sent } = await stream.stop()
   expect(faults).toEqual([])
@@ -215,11 +215,12 @@ test.runIf(hasPython())('an application that cannot be loaded ends the start', a
 test.runIf(hasPython())('load_timeout ends a parent that never loads', async () => {
   write('shop.py', 'import time\ntime.sleep(60)\n')
   const { code, stderr, stdout } = await runCommand(
-    ['--preload', '-w', '2', '--load-timeout', '2', '-b', '127.0.0.1:0', 'shop:app'],
+    // Long enough for a busy machine to start Python and to import the module.
+    ['--preload', '-w', '2', '--load-timeout', '8', '-b', '127.0.0.1:0', 'shop:app'],
     { cwd: folder.path },
   )
   expect(code).toBe(3)
   const log = stdout + stderr
-  expect(log).toMatch(/Preload parent \d+ is still loading shop:app after 1 s/)
-  expect(log).toMatch(/could not be loaded within 2 s \(load_timeout\)[\s\S]*time\.sleep\(60\)/)
+  expect(log).toMatch(/Preload parent \d+ is still loading shop:app after 4 s/)
+  expect(log).toMatch(/could not be loaded within 8 s \(load_timeout\)[\s\S]*time\.sleep\(60\)/)
 })

@@ -112,7 +112,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
       expect(before).toContain(worker)
 
       process.kill(worker, 'SIGKILL')
-      connection.timeout = 2_000
+      // Half of the usual --timeout, after which it would be a 504.
       expect((await connection.readResponse()).status).toBe(502)
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
       await waitFor(
@@ -171,7 +171,8 @@ describe.skipIf(!hasPython())('what happens when', () => {
 
   describe('a worker exceeds the timeout', () => {
     test("504; every thread's Python stack is in the log; the worker is replaced", async () => {
-      const server = await startPlain({ args: ['--timeout', '1', '--threads', '2'] })
+      // Long enough for a busy machine to begin the second before the first has run out of time.
+      const server = await startPlain({ args: ['--timeout', '4', '--threads', '2'] })
       const first = await beginWaiting(server, 'a', '/stuck?key=a&where=first')
       const second = await beginWaiting(server, 'b', '/stuck?key=b&where=another')
       expect(second.worker).toBe(first.worker)
@@ -205,10 +206,11 @@ describe.skipIf(!hasPython())('what happens when', () => {
     })
 
     test("waiting in the queue is not the application's time: no 504, no worker is killed", async () => {
-      const server = await startPlain({ args: ['--timeout', '1'] })
+      // So long that a busy machine does not take the rest of the time of one that naps.
+      const server = await startPlain({ args: ['--timeout', '4'] })
       const [worker] = server.workers()
       const answers = await Promise.all(
-        Array.from({ length: 5 }, () => exchangeOnce(server, get('/nap?ms=400'))),
+        Array.from({ length: 5 }, () => exchangeOnce(server, get('/nap?ms=1000'))),
       )
       for (const answer of answers) {
         // Who has waited for as long as an answer may take is sent away instead of being begun.
@@ -496,7 +498,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
       const { connection } = await beginWaiting(server, 'a')
       const tree = [server.pid, ...descendantsOf(server.pid)]
       server.signal('SIGTERM')
-      const exit = await within('the server to end', 6_000, server.exited)
+      const exit = await within('the server to end', 20_000, server.exited)
       expect(exit).toEqual({ code: 0, signal: null })
       for (const pid of tree) await waitUntilGone(pid)
       await connection.readToEnd()
@@ -540,7 +542,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
     server.signal('SIGKILL')
     await server.exited
     for (const pid of tree) await waitUntilGone(pid)
-    expect(server.log()).toContain('The arbiter is gone; stopping [MONO5106]')
+    await server.waitForLog(/The arbiter is gone; stopping \[MONO5106\]/)
   })
 
   test('temporary directories are gone when the server is', async () => {

@@ -202,7 +202,7 @@ describe('Flask', () => {
   describe('a request that never ends, with two workers', () => {
     let server: RunningServer
     beforeAll(async () => {
-      server = await serve(flaskSite, ['--workers', '2', '--timeout', '2', 'flaskapp:app'])
+      server = await serve(flaskSite, ['--workers', '2', '--timeout', '4', 'flaskapp:app'])
     })
     afterAll(() => server?.stop())
 

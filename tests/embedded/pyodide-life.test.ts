@@ -138,7 +138,7 @@ describe('workers that are replaced after max_requests', () => {
     await Promise.all(Array.from({ length: 4 }, client))
     expect(folder.begun().sort()).toEqual(asked.sort())
     expect(workers.size).toBeGreaterThanOrEqual(4)
-    expect(server.log()).toMatch(/Worker \d+ replaces worker \d+, which has answered max_requests/)
+    await server.waitForLog(/Worker \d+ replaces worker \d+, which has answered max_requests/)
     expect(server.log()).not.toMatch(/\[(ERROR|CRITICAL)\]/)
 
     // And while it serves like this: the end at once.

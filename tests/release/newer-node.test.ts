@@ -137,7 +137,8 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     const server = await runServer({
       ...shared,
       command: node,
-      args: [commandPath, '-b', '127.0.0.1:0', '--timeout', '1', './app.mjs:app'],
+      // Long enough for a busy machine to ask the process where it stands.
+      args: [commandPath, '-b', '127.0.0.1:0', '--timeout', '3', './app.mjs:app'],
       env: cleanEnvironment(),
       cwd: directory.path,
       isReady: (log) => /Listening at \S+.*\n/.test(log),
