@@ -19,22 +19,18 @@ test.each([
 test.each([
   ['a repository', 'someone/project', 'https://github.com/someone/project/edit/main/:path'],
   ['no repository', undefined, undefined],
-])(
-  'with %s in package.json, each page has a link to edit it, or none',
-  async (_, named, link) => {
-    vi.resetModules()
-    vi.doMock('./repository.ts', async (original) => {
-      const actual = await original<typeof import('./repository.ts')>()
-      return {
-        manifest: actual.manifest,
-        repositoryPage: (view: 'edit' | 'blob', path: string) =>
-          named === undefined ? undefined : actual.repositoryPage(view, path, named),
-      }
-    })
-    const { default: config } = await import('../.vitepress/config.ts')
-    expect(config.themeConfig?.editLink?.pattern).toBe(link)
-    vi.doUnmock('./repository.ts')
-    // VitePress is large.
-  },
-  120_000,
-)
+])('with %s in package.json, each page has a link to edit it, or none', async (_, named, link) => {
+  vi.resetModules()
+  vi.doMock('./repository.ts', async (original) => {
+    const actual = await original<typeof import('./repository.ts')>()
+    return {
+      manifest: actual.manifest,
+      repositoryPage: (view: 'edit' | 'blob', path: string) =>
+        named === undefined ? undefined : actual.repositoryPage(view, path, named),
+    }
+  })
+  const { default: config } = await import('../.vitepress/config.ts')
+  expect(config.themeConfig?.editLink?.pattern).toBe(link)
+  vi.doUnmock('./repository.ts')
+  // VitePress is large.
+})

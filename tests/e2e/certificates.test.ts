@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { renameSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { type MadeCertificate, makeCertificate } from '../support/certificates.ts'
 import { askHttps, askPlain } from '../support/https-client.ts'
@@ -13,8 +13,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // Which certificate a client gets, what the application learns of the client's, and where HTTP is
 // led to HTTPS. tests/release/tls.test.ts has what takes longer.
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const APPLICATION = `
 import os

@@ -87,7 +87,7 @@ describe.runIf(hasPython())('the workers of a pythonApp', () => {
     expect((await ctl('queue')).stdout).toMatch(/ 1 of 1 /)
     writeFileSync(join(folder, 'go'), '')
     expect(await waiting).toBe(String(busy.pid))
-  }, 120_000)
+  })
 
   test('are replaced and profiled by their numbers', async () => {
     const { server, ctl, workers } = await serve()
@@ -110,5 +110,5 @@ describe.runIf(hasPython())('the workers of a pythonApp', () => {
     expect((await profile('--worker', String(pid))).workers).toEqual([pid])
     const memory = await ctl('memory', '--seconds', '0.2', '--worker', String(pid))
     expect(memory.stdout).toMatch(new RegExp(`^Worker ${pid}: `))
-  }, 120_000)
+  })
 })

@@ -79,7 +79,7 @@ describe.skipIf(!hasPython)('a running server', () => {
       env,
       cwd: folder,
     })
-  }, 60_000)
+  })
 
   afterAll(() => {
     for (const { remove } of directories) remove()
@@ -341,7 +341,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`
     }
     const wrong = await ask(metrics, 'POST', '/control/memory', '{"seconds":-1}', headers)
     expect(wrong).toMatchObject({ status: 400, reply: { error: { code: 'bad-request' } } })
-  }, 120_000)
+  })
 
   test('hung, drained and stopped, it has a line for each', async () => {
     process.kill(server.pid, 'SIGSTOP')

@@ -143,7 +143,7 @@ describe.skipIf(!hasPython())('server hooks', () => {
     expect(ours.server.log()).toContain(`[${pid}] [WARNING] through the logger\n`)
     expect(ours.server.log()).not.toContain('not at this level')
     expect(ours.server.log()).toMatch(/\[(\d+)\] \[INFO\] Worker spawned \(pid: \1\)\n/)
-  }, 60_000)
+  })
 
   it('of preloaded workers with threads run in the workers, and QUIT runs their last ones', async () => {
     const hooked = await HookedServer.start(startServer, ['--preload', '--threads', '2'])
@@ -167,7 +167,7 @@ describe.skipIf(!hasPython())('server hooks', () => {
     expect(count('worker post_request')).toBe(1)
     expect(count('server child_exit')).toBe(3)
     expect(notes.at(-1)).toBe('server on_exit')
-  }, 60_000)
+  })
 
   it.each([
     ['on_starting', 'def on_starting(server):\n    undefined()\n', 1],
@@ -210,7 +210,7 @@ describe.skipIf(!hasPython())('the process of the hooks', () => {
     await waitFor('the hooks', () => server.log().match(/pre_fork here/g)!.length === 2)
     expect(hosts()).toHaveLength(1)
     await server.stop()
-  }, 60_000)
+  })
 })
 
 describe.skipIf(!hasPython())('the guide to hooks', () => {
@@ -231,7 +231,7 @@ describe.skipIf(!hasPython())('the guide to hooks', () => {
     await server.waitForLog(/\[500\] |GET \/raise failed|Error handling request "GET \/raise/)
     await server.stop()
     expect(server.log()).toMatch(/\[INFO\] Worker \d+ is gone \(0\)\n/)
-  }, 60_000)
+  })
 })
 
 describe('hooks in TypeScript', () => {
@@ -296,29 +296,25 @@ export default (_: unknown, start: Function) => (start('200 OK', []), [body])
       ['main.js', 'onExit'],
     ])
     expect(server.log()).toContain('[INFO] by a hook')
-  }, 60_000)
+  })
 
-  it.skipIf(!hasPython())(
-    'can run beside the arbiter of a Python application only',
-    async () => {
-      const cwd = write('refused', CONFIG.replace('WORKERS', WORKERS))
-      const { code, stderr } = await runCommandHere(['plain:app'], { cwd })
-      expect(code).toBe(2)
-      expect(stderr).toBe(
-        'monoceros: monoceros.config.ts: postFork: this hook runs in the workers, and those of a ' +
-          'Python application cannot run a function in TypeScript or JavaScript. ' +
-          'Use a gunicorn.conf.py [MONO1048]\n',
-      )
-      const served = write('python', CONFIG.replace('WORKERS', ''))
-      const path = join(served, 'notes')
-      const server = await startServer({ app: 'plain:app', cwd: served, env: { HOOK_NOTES: path } })
-      await server.stop()
-      const notes = readFileSync(path, 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line)[1])
-      expect(notes).toEqual(['onStarting', 'whenReady', 'childExit', 'onExit'])
-    },
-    60_000,
-  )
+  it.skipIf(!hasPython())('can run beside the arbiter of a Python application only', async () => {
+    const cwd = write('refused', CONFIG.replace('WORKERS', WORKERS))
+    const { code, stderr } = await runCommandHere(['plain:app'], { cwd })
+    expect(code).toBe(2)
+    expect(stderr).toBe(
+      'monoceros: monoceros.config.ts: postFork: this hook runs in the workers, and those of a ' +
+        'Python application cannot run a function in TypeScript or JavaScript. ' +
+        'Use a gunicorn.conf.py [MONO1048]\n',
+    )
+    const served = write('python', CONFIG.replace('WORKERS', ''))
+    const path = join(served, 'notes')
+    const server = await startServer({ app: 'plain:app', cwd: served, env: { HOOK_NOTES: path } })
+    await server.stop()
+    const notes = readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)[1])
+    expect(notes).toEqual(['onStarting', 'whenReady', 'childExit', 'onExit'])
+  })
 })

@@ -10,6 +10,5 @@ describe.skipIf(!hasPython())('clients that make the server hold something', () 
     async (kind) => {
       await hostileClients(kind, 20)
     },
-    120_000,
   )
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { ask, metricsAddress, type Scraped, scrape } from '../support/metrics.ts'
 import { hasPython } from '../support/python.ts'
@@ -12,8 +12,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // Metrics and health at an address of their own (metrics_bind): each is moved, and compared with
 // what the clients have counted. tests/release/prometheus.test.ts has a real Prometheus.
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const APPLICATION = `
 import os, signal, time

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { get } from '../support/plain-application.ts'
 import { childrenOf, commandLineOf, isAlive, waitUntilGone } from '../support/processes.ts'
@@ -11,8 +11,6 @@ import { startStream } from '../support/steady-stream.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // --preload: one process loads the application, and the workers are forked from it.
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const APPLICATION = `
 import logging, multiprocessing, os, random, signal, sys, threading, time, urllib.parse

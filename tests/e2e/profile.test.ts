@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { interruptProfile } from '../support/interrupted-profile.ts'
 import { hasPython } from '../support/python.ts'
@@ -9,8 +9,6 @@ import { type RunningServer, runCommand, startServer } from '../support/server.t
 
 // What the application of a running server does with its time and memory: monoceros ctl profile
 // and memory, and slow_request.
-
-vi.setConfig({ testTimeout: 120_000 })
 
 let folder: { path: string; remove: () => void }
 

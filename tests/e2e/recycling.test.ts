@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { get } from '../support/plain-application.ts'
 import { waitUntilGone } from '../support/processes.ts'
@@ -11,8 +11,6 @@ import { startStream } from '../support/steady-stream.ts'
 
 // Workers are replaced by fresh ones (max_worker_memory, max_worker_lifetime): under load the
 // clients see nothing of it. tests/e2e/what-happens-when.test.ts has max_requests.
-
-vi.setConfig({ testTimeout: 120_000 })
 
 let folder: { path: string; remove: () => void }
 

@@ -103,15 +103,13 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
     console.log(`sixty readers of 20 MB: worker +${mebibytes(peak - before)} at most`)
     // A few at a time, where it would be 1,200 MB.
     expect(peak - before).toBeLessThan(300 * 1024 * 1024)
-  }, 120_000)
+  })
 
   test.each([
     ['a worker of one thread', []],
     ['a worker of eight threads', ['--threads', '8']],
-  ])(
-    'eight clients that do not read what write() sends leave %s free',
-    async (_, args) => eightThatDoNotRead(args),
-    120_000,
+  ])('eight clients that do not read what write() sends leave %s free', async (_, args) =>
+    eightThatDoNotRead(args),
   )
 
   test('without --response-spool-size a slow client is served by windows', async () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect as connectH2 } from 'node:http2'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
 import { http2Answer } from '../support/http2-client.ts'
 import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver.ts'
@@ -12,8 +12,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // Traces: whose are continued, what the application, the logs and a collector get of them.
 // tests/release/traces.test.ts has OpenTelemetry's own decoder and instrumentation.
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const APPLICATION = `
 import json, time

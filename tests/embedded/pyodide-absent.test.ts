@@ -197,7 +197,7 @@ beforeAll(async () => {
     started.kill('SIGKILL')
     directory.remove()
   }
-}, 120_000)
+})
 
 describe('whoever opens a connection is told that there is no network', () => {
   test('by sockets and what the standard library makes of them', () => {

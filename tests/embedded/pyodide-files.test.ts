@@ -616,7 +616,7 @@ db.close()
         [2, 1000],
       ],
     ])
-  }, 120_000)
+  })
 
   it("SQLite's write-ahead log is not to be had, and asking for it changes nothing", async () => {
     const database = JSON.stringify(join(app, 'wal.sqlite3'))

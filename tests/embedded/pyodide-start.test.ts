@@ -168,7 +168,7 @@ beforeAll(async () => {
     ...(await inProcess([run(state, { A: 'one', TZ: 'UTC' })])),
     ...(await inProcess([run(state, { B: 'two' })])),
   ] as [Answer, Answer]
-}, 120_000)
+})
 
 afterAll(() => {
   work.remove()
@@ -214,7 +214,7 @@ answer = {
       folder: ['python3.14', 'python314.zip'],
     })
     expect(archive.toString('latin1')).toContain(answer.value.comment as string)
-  }, 60_000)
+  })
 
   test('does not compile the standard library: its byte code is used', async () => {
     const [answer] = (await inProcess(
@@ -368,7 +368,7 @@ test('a snapshot that was tampered with is not used, and a good one takes its pl
     'made',
     { restored: true, value: { sum: 2 } },
   ])
-}, 60_000)
+})
 
 test('a damaged snapshot is removed by who would have started from it, and does no harm', async () => {
   const other = { MONOCEROS_CACHE: anotherCache('damaged') }
@@ -379,13 +379,13 @@ test('a damaged snapshot is removed by who would have started from it, and does 
   const [answer] = (await inProcess([run("answer = {'sum': 1 + 1}")], other)) as [Answer]
   expect(answer.value).toEqual({ sum: 2 })
   expect(readdirSync(other.MONOCEROS_CACHE)).toEqual([])
-}, 60_000)
+})
 
 test('of several processes that start at once, one makes the snapshot', async () => {
   const other = { MONOCEROS_CACHE: join(work.path, 'crowd') }
   const outcomes = await Promise.all([1, 2, 3].map(() => inProcess(['keep'], other)))
   expect(outcomes.flat().sort()).toEqual(['elsewhere', 'elsewhere', 'made'])
-}, 60_000)
+})
 
 test('after a snapshot has been discarded it is used no more', async () => {
   const other = { MONOCEROS_CACHE: anotherCache('discarded') }
@@ -393,4 +393,4 @@ test('after a snapshot has been discarded it is used no more', async () => {
   const answers = await inProcess([ask, 'discard', ask], other)
   expect(answers.map((answer) => (answer as Answer)?.restored)).toEqual([true, false])
   expect(readdirSync(other.MONOCEROS_CACHE)).toEqual([])
-}, 60_000)
+})

@@ -64,7 +64,7 @@ describe('a Python application on the embedded Python, as a value', () => {
       })
     app = make('embedded_app', { timeout: 2 })
     await app.ready()
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await app?.close()
@@ -127,7 +127,7 @@ describe('a Python application on the embedded Python, as a value', () => {
     } finally {
       await changing.close()
     }
-  }, 30_000)
+  })
 
   test('that cannot be loaded fails with the traceback', async () => {
     writeFileSync(join(home.path, 'broken_app.py'), 'import nowhere_to_be_found\n')
@@ -162,5 +162,5 @@ console.log(answer.status)
     const code = await new Promise((resolve) => child.on('close', resolve))
     expect({ code, output }).toEqual({ code: 0, output: '200\n' })
     expect(existsSync(script)).toBe(true)
-  }, 30_000)
+  })
 })

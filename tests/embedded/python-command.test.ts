@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { djangoDirectory, temporaryDirectory } from '../support/applications.ts'
 import { commandPath, repository } from '../support/build.ts'
 import { hasPython, sitePackages, testPython } from '../support/python.ts'
@@ -13,8 +13,6 @@ import { waitFor, within } from '../support/wait-for.ts'
 // nothing else.
 
 // Each run starts an interpreter, which takes a processor a second and more.
-vi.setConfig({ testTimeout: 120_000 })
-
 let folder: string
 let environment: NodeJS.ProcessEnv
 const temporary = temporaryDirectory()

@@ -138,7 +138,7 @@ describe.skipIf(!hasPython()).each(runtimes)('on $name', (runtime) => {
     server.signal('SIGTERM')
     await server.exited
     // runServer fails a test that leaves a process behind.
-  }, 60_000)
+  })
 
   test('the command, serve and makeServer end with one line that says what to do', async () => {
     const line = (what: string, instead: string) =>
@@ -172,7 +172,7 @@ for (const call of [() => makeServer('127.0.0.1', 0, demoApp), async () => serve
     )
     expect(`${second}\n`).toMatch(line('needs-node serve', 'Run this program with node\\.'))
     expect([rest, calls.status]).toEqual([[], 0])
-  }, 60_000)
+  })
 })
 
 /** The environment of the programs, which are not to know that Vitest starts them. */

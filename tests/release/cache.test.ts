@@ -37,7 +37,7 @@ describe.skipIf(!hasPython())('a cache', () => {
     // 3,200 responses of 64 KB would be 210 MB.
     const grown = resourcesOf(acceptor).resident - before
     expect(grown, mebibytes(grown)).toBeLessThan(SLACK)
-  }, 120_000)
+  })
 
   test('whose responses are not read holds each of them once', async () => {
     const sizes = ['--cache', '16M', '--cache-entry-size', '4M']
@@ -62,7 +62,7 @@ describe.skipIf(!hasPython())('a cache', () => {
     expect(grown, mebibytes(grown)).toBeLessThan(SLACK)
     const whole = await readers[0]!.readResponse()
     expect(whole.body.length).toBeGreaterThan(2_600_000)
-  }, 120_000)
+  })
 
   test('answers clients of HTTP/1.1 and HTTP/2 alike, and shares its responses', async () => {
     const args = ['--cache', '4M', '--compress', '--h2c', '--threads', '4']

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { isAlive, waitUntilGone } from '../support/processes.ts'
 import { hasPython } from '../support/python.ts'
@@ -10,8 +10,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // `monoceros ctl` while a server changes: it loads, is upgraded, or moves its control socket. The
 // rest is in tests/e2e/control.test.ts.
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const APPLICATION = `import os, time
 

@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
 import { ask, metricsAddress, scrape } from '../support/metrics.ts'
@@ -14,8 +14,6 @@ import { type RunningServer, startServer } from '../support/server.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // The dashboard in a browser, over a server with real load, killed workers and broken reloads.
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const APPLICATION = `
 import time

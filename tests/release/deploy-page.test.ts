@@ -149,15 +149,11 @@ describe.skipIf(!available)('a Django project', () => {
     }
   }
 
-  test.each([DIRECT, BEHIND])(
-    '%s',
-    async (title) => {
-      const steps = blocks.filter(({ section }) => section === title)
-      expect(steps.length).toBeGreaterThan(4)
-      for (const step of steps) await follow(step)
-    },
-    120_000,
-  )
+  test.each([DIRECT, BEHIND])('%s', async (title) => {
+    const steps = blocks.filter(({ section }) => section === title)
+    expect(steps.length).toBeGreaterThan(4)
+    for (const step of steps) await follow(step)
+  })
 })
 
 test('the files on the page are those of examples/deploy', () => {

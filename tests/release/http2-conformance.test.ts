@@ -35,7 +35,7 @@ describe.skipIf(program === null)('h2spec in strict mode', () => {
     const report = await runH2spec(program!, server)
     expect(report.failed.sort()).toEqual(expected('h2c'))
     expect(report.cases).toBe(146)
-  }, 120_000)
+  })
 
   test('over TLS', async () => {
     const folder = temporaryDirectory()
@@ -53,5 +53,5 @@ describe.skipIf(program === null)('h2spec in strict mode', () => {
     } finally {
       rmSync(folder.path, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 })

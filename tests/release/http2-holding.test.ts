@@ -146,6 +146,5 @@ describe.skipIf(!hasPython())('clients of HTTP/2 that hold', () => {
       for (const client of clients) client.close()
       await waitFor('another answer', async () => (await ask(good)) === 200)
     },
-    120_000,
   )
 })

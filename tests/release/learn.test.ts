@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
@@ -28,8 +28,6 @@ import { builtSite } from '../support/site.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // `monoceros learn` from the packed packages. packages/learn has the tests of what is refused.
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 })
 
 const chromium = findChromium()
 const folder = temporaryDirectory()

@@ -105,7 +105,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('lent sockets', ()
     expect(whole).toBeGreaterThanOrEqual(12 + 2 * 60)
     const sizes = lines.map((line) => Number(line.split(' ')[2]))
     expect(Math.max(...sizes)).toBe(SIZE)
-  }, 180_000)
+  })
 
   test('workers that are killed cut only their own responses, and a reload none', async () => {
     const server = await startPlain({ args: ['--workers', '2'], secure: false })
@@ -156,7 +156,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('lent sockets', ()
     over = true
     await Promise.all(asking)
     await server.stop()
-  }, 180_000)
+  })
 
   test('a stop ends what is being sent first', async () => {
     const server = await startPlain({ args: ['--graceful-timeout', '60'], secure: false })
@@ -168,7 +168,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('lent sockets', ()
     const { rest } = await client.readToEnd()
     expect(rest.length).toBeGreaterThan(59_000_000)
     await stopped
-  }, 120_000)
+  })
 
   test('without lend_sockets, the acceptor sends everything', async () => {
     const server = await startPlain({ args: ['--no-lend-sockets'], secure: false })

@@ -71,7 +71,6 @@ function memoryOf(pid: number): number {
 
 test.runIf(hasPython())(
   'ten thousand connections are served, 4,096 of them at the same moment',
-  { timeout: 120_000 },
   async () => {
     const most = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
     const free = most === 'unlimited' ? Number.POSITIVE_INFINITY : Number(most)
@@ -101,7 +100,6 @@ test.runIf(hasPython())(
 
 test.runIf(hasPython())(
   'arbiter and acceptor have at most 90 MiB together, while 64 connections are busy',
-  { timeout: 60_000 },
   async () => {
     const server = await startServer({ app: 'sizes:app', args: ['-w', '2'], cwd: folder.path })
     const processes = [server.pid, acceptorOf(server)]

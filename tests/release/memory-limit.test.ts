@@ -62,5 +62,4 @@ test.runIf(hasPython())(
     expect(counted.sum('monoceros_worker_ends_total', { cause: 'crashed' })).toBe(1)
     expect((await server.stop()).code).toBe(0)
   },
-  120_000,
 )

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { floods } from '../support/http2-attacks.ts'
 import { RawHttp2 } from '../support/http2-frames.ts'
@@ -17,8 +17,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // Metrics that move only when something goes wrong, each moved by its cause and compared with what
 // the client has counted. The rest is in tests/e2e/metrics.test.ts and metrics.test.ts.
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const METRICS = ['--metrics-bind', '127.0.0.1:0']
 

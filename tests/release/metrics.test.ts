@@ -3,7 +3,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { http2Get } from '../support/http2-client.ts'
 import { ask, metricsAddress, type Scraped, scrape } from '../support/metrics.ts'
@@ -14,8 +14,6 @@ import { waitFor } from '../support/wait-for.ts'
 // Metrics that need settings of their own, each moved and compared with what the client counted;
 // and many clients that want the metrics server to hold something. The rest is in
 // tests/e2e/metrics.test.ts.
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const APPLICATION = `
 import time

@@ -90,7 +90,7 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     expect(await server.stop()).toEqual({ code: 0, signal: null })
     expect(existsSync(socketPath)).toBe(false)
     expect(server.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
-  }, 60_000)
+  })
 
   test('serves TypeScript, with its own type stripping, and Express in it', async ({ skip }) => {
     const node = binaries.get(major) ?? skip(whyNot(major))
@@ -122,7 +122,7 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     })
     expect((await stream.arrayBuffer()).byteLength).toBe(64 * 65_536)
     expect(await server.stop()).toEqual({ code: 0, signal: null })
-  }, 60_000)
+  })
 })
 
 describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
@@ -151,7 +151,7 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     await blocked
     expect(await server.stop()).toEqual({ code: 0, signal: null })
     expect(server.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
-  }, 60_000)
+  })
 })
 
 describe.skipIf(!hasPython()).each(majors)('an upgrade to Node %i', (major) => {
@@ -203,7 +203,7 @@ describe.skipIf(!hasPython()).each(majors)('an upgrade to Node %i', (major) => {
     process.kill(next, 'SIGTERM')
     await waitUntilGone(next)
     expect(old.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
-  }, 60_000)
+  })
 })
 
 /** Why there is no Node of that release line; on CI that is a failure. */

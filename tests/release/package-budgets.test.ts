@@ -27,7 +27,7 @@ beforeAll(async () => {
   const options = ['--prefer-offline', '--no-audit', '--no-fund']
   const { stderr } = await run('npm', ['install', ...options, core.tarball], { cwd: work.path })
   warnings = stderr
-}, 120_000)
+})
 
 afterAll(() => work.remove())
 

@@ -70,7 +70,7 @@ beforeAll(async () => {
   files = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((path) =>
     statSync(join(installed, path)).isFile(),
   )
-}, 120_000)
+})
 
 afterAll(() => work.remove())
 
@@ -283,7 +283,7 @@ describe('the installed package', () => {
     // have.
     const types = join(repository, 'node_modules', '@types')
     expect(await compile('program.ts', '--types', 'node', '--typeRoots', types)).toBe('')
-  }, 120_000)
+  })
 
   test('the types of monoceros/fetch need none of Node’s', async () => {
     writeFileSync(
@@ -300,7 +300,7 @@ describe('the installed package', () => {
     expect(await compile('worker.ts', '--lib', 'es2023,dom,dom.iterable,dom.asynciterable')).toBe(
       '',
     )
-  }, 120_000)
+  })
 })
 
 /**

@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findFirefox, launchFirefox } from '../support/chromium.ts'
 import { serveLearn } from '../support/learn-server.ts'
 import {
@@ -22,8 +22,6 @@ import { waitFor } from '../support/wait-for.ts'
 // (site.test.ts, playground.test.ts, learn.test.ts) go through all of it; these are for what
 // another engine may do in another way: workers, WebAssembly, modules, policies, the keyboard,
 // storage.
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 })
 
 const firefox = findFirefox()
 

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findChromium, launchChromium } from '../support/chromium.ts'
 import { servePlayground } from '../support/playground-page.ts'
 import {
@@ -23,8 +23,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // The tutorial's playground in a browser: what the page says is typed, run and checked. Set
 // PLAYGROUND_PICTURES to a folder for pictures of it.
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const pictures = process.env.PLAYGROUND_PICTURES

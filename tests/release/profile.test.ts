@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
 import { interruptProfile } from '../support/interrupted-profile.ts'
@@ -11,8 +11,6 @@ import { type RunningServer, runCommand, startServer } from '../support/server.t
 import { hasProgram } from '../support/system-program.ts'
 
 // Profiles in the programs that read them, and of the embedded Python.
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
 
 const SHOP = `
 import os, time

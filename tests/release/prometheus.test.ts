@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { metricTable } from '../../src/metrics/metric-table.ts'
 import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
@@ -14,8 +14,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // A real Prometheus, of Debian, scrapes three servers at once; promtool checks the metrics and the
 // alert rules of examples/deploy/prometheus; every query of the dashboard and the rules is asked.
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const APPLICATION = `
 def app(environ, start_response):

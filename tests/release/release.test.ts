@@ -77,7 +77,7 @@ beforeAll(() => {
   )
   git('add', '--all')
   git('commit', '--quiet', '--message', 'What is not committed yet')
-}, 120_000)
+})
 
 afterAll(() => work.remove())
 

@@ -184,11 +184,11 @@ describe.skipIf(!hasPython())('a rolling update under load', () => {
 
     test('loses no request', async () => {
       expect(await course(name, behindHAProxy, 'monoceros')).toEqual([])
-    }, 120_000)
+    })
 
     test('with Gunicorn, for comparison', async () => {
       await course(name, behindHAProxy, 'gunicorn')
-    }, 120_000)
+    })
   })
 
   test.skipIf(inside)(
@@ -203,10 +203,10 @@ describe.skipIf(!hasPython())('a rolling update under load', () => {
   describe.skipIf(!inside)(SHARED, () => {
     test('loses no request', async () => {
       expect(await course(SHARED, onOnePort, 'monoceros')).toEqual([])
-    }, 120_000)
+    })
 
     test('with Gunicorn, for comparison', async () => {
       await course(SHARED, onOnePort, 'gunicorn')
-    }, 120_000)
+    })
   })
 })

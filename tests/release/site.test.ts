@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { repository } from '../support/build.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
 import { serveLearn } from '../support/learn-server.ts'
@@ -20,8 +20,6 @@ import { waitFor } from '../support/wait-for.ts'
 // below a path that it was not built for. The build itself fails for links and anchors that lead
 // nowhere.
 // Set SITE_PICTURES to a folder for pictures of it.
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 })
 
 /** One page of each kind. */
 const KINDS = {

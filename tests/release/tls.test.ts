@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import {
   type CertificateRequest,
@@ -24,8 +24,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // TLS as other programs see it: the openssl command and Python's ssl; certificates that change
 // under load, and those that cannot be used.
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const APPLICATION = `
 import os

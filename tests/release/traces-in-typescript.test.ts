@@ -6,8 +6,6 @@ import { type RunningServer, runServer } from '../support/running-server.ts'
 // The server's spans in OpenTelemetry's SDK of an application in TypeScript, which has it from npm,
 // as Monoceros.
 
-vi.setConfig({ testTimeout: 120_000 })
-
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
 

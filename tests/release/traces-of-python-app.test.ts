@@ -10,8 +10,6 @@ import { decodedSpans, pythonWithTraces, TRACED_FLASK } from '../support/traces-
 // Traces of a Python application that a program in TypeScript calls: spans of the program's SDK,
 // ours, and those of OpenTelemetry's instrumentation of Flask are one trace.
 
-vi.setConfig({ testTimeout: 120_000 })
-
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { askHttps } from '../support/https-client.ts'
 import { OtlpReceiver } from '../support/otlp-receiver.ts'
@@ -12,8 +12,6 @@ import { waitFor } from '../support/wait-for.ts'
 
 // Spans as OpenTelemetry's own messages decode them, and traces that its instrumentation of Flask
 // continues.
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'

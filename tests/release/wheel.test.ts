@@ -186,7 +186,7 @@ for name in sorted(archive.namelist()):
     const contents = async (path: string) => (await run(python, ['-c', code, path])).stdout
     const [name] = readdirSync(folder)
     expect(await contents(join(folder, name!))).toBe(await contents(wheel))
-  }, 120_000)
+  })
 })
 
 describe.skipIf(!hasPython())('the command, with nothing on PATH', () => {
@@ -355,7 +355,7 @@ ${guarded ? 'if __name__ == "__main__":' : 'if True:'}
       'Found 1 error in 1 file (checked 2 source files)',
       '',
     ])
-  }, 120_000)
+  })
 })
 
 describe.skipIf(!hasPython())('beside other versions and in other places', () => {
@@ -377,7 +377,7 @@ describe.skipIf(!hasPython())('beside other versions and in other places', () =>
       env: { PYTHONPATH: target },
     })
     expect(JSON.parse(await text(server, '/facts')).folder).toContain(target)
-  }, 60_000)
+  })
 
   test('uvx --with flask monoceros', async () => {
     // What the scripts need that uv makes; there is no node.
@@ -395,5 +395,5 @@ describe.skipIf(!hasPython())('beside other versions and in other places', () =>
       ...shared,
     })
     expect(await text(server)).toBe('Hello from Flask, you!')
-  }, 60_000)
+  })
 })

@@ -42,7 +42,7 @@ describe('every middleware of monoceros/fetch', () => {
 
   test('in workerd', async () => {
     await showsAll(inWorkerd(bundle))
-  }, 60_000)
+  })
 
   test('in Node.js, with the same result', async () => {
     const { default: worker } = await import(pathToFileURL(bundle).href)
@@ -68,7 +68,7 @@ test('the Worker of the page runs as it is written there', async () => {
   expect([response.status, await response.text()]).toEqual([200, 'Hello from /a/b\n'])
   expect(response.headers.get('X-Request-ID')).toMatch(/^[0-9a-f-]{36}$/)
   expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*')
-}, 60_000)
+})
 
 /** Expects what the Worker with all middlewares answers. */
 async function showsAll(fetch: Fetch): Promise<void> {

@@ -41,7 +41,7 @@ test('stop fails when a child process is left behind, and kills it', async () =>
   expect(isAlive(worker)).toBe(true)
   await expect(server.stop()).rejects.toThrow(new RegExp(`left: ${worker} `))
   await waitUntilGone(worker)
-}, 30_000)
+})
 
 test('only processes of its own are ended', async () => {
   const bystander = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
