@@ -40,6 +40,8 @@ export default defineConfig({
     // takes three times as long as usual. What a test asserts of time, it asserts itself.
     testTimeout: 180_000,
     hookTimeout: 300_000,
+    // Its default is a second.
+    expect: { poll: { timeout: 25_000 } },
     // End-to-end tests start real servers and often wait for them, so that a few more files than
     // cores keep the cores busy. Many more would wait for each other until they time out.
     maxWorkers: 3,

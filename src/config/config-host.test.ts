@@ -55,7 +55,7 @@ describe('what else is written to the channel of the host', () => {
     host.logWith((level, text) => entries.push(`${level} ${text}`))
     host.settle({ directory: folder, environ: {}, settings: {} })
     await host.call('when_ready', HOOK)
-    await vi.waitFor(() => expect(entries.join()).toContain('nobody had asked'))
+    await vi.waitFor(() => expect(entries.join()).toContain('nobody had asked'), 25_000)
     expect(entries).toHaveLength(1)
     await host.close()
   })

@@ -110,7 +110,7 @@ describe('the request body', () => {
     }
     const result = async () => {
       go()
-      await vi.waitFor(() => expect(read).toHaveLength(1))
+      await vi.waitFor(() => expect(read).toHaveLength(1), 25_000)
       return Buffer.from(await read[0]!).toString()
     }
     return { app, result }
@@ -157,7 +157,7 @@ describe('the request body', () => {
     const pieces = Array.from({ length: 40 }, () => new Uint8Array(10_000))
     const { sink, memory } = exchange(bodyOf(pieces))
     sink.bodyEnd()
-    await vi.waitFor(() => expect(memory.held).toBe(400_000))
+    await vi.waitFor(() => expect(memory.held).toBe(400_000), 25_000)
     sink.closed(false)
     expect(memory.held).toBe(0)
   })
@@ -165,7 +165,7 @@ describe('the request body', () => {
   test('one that was paused goes on when the application has read what there was', async () => {
     let length = 0
     const app: WSGIApplication = async (environ, startResponse) => {
-      await vi.waitFor(() => expect(reply.said).toContain('pauseBody'))
+      await vi.waitFor(() => expect(reply.said).toContain('pauseBody'), 25_000)
       for await (const line of environ['wsgi.input']) length += line.length
       startResponse('204 No Content', [])
       return []
@@ -173,9 +173,9 @@ describe('the request body', () => {
     const { reply, sink } = exchange(app, 'Transfer-Encoding: chunked\r\n')
     await Promise.resolve()
     for (let i = 0; i < 70_000; i++) sink.bodyData(Buffer.from('\n'))
-    await vi.waitFor(() => expect(reply.said).toContain('resumeBody'))
+    await vi.waitFor(() => expect(reply.said).toContain('resumeBody'), 25_000)
     sink.bodyEnd()
-    await vi.waitFor(() => expect(reply.said).toContain('respond 204'))
+    await vi.waitFor(() => expect(reply.said).toContain('respond 204'), 25_000)
     expect(length).toBe(70_000)
   })
 })
@@ -286,7 +286,7 @@ describe('what an application may give or throw', () => {
     expect(early.said).toHaveLength(1)
     const late = exchange(() => Promise.reject(thrown))
     late.sink.bodyEnd()
-    await vi.waitFor(() => expect(late.reply.said).toEqual([`refuse ${status}`]))
+    await vi.waitFor(() => expect(late.reply.said).toEqual([`refuse ${status}`]), 25_000)
   })
 
   test('an error that asks for a status below 500 is one line of the log, whatever its message', () => {
@@ -310,7 +310,7 @@ describe('what an application may give or throw', () => {
       }
       const { reply, sink, said } = exchange(bodyOf(body))
       sink.bodyEnd()
-      await vi.waitFor(() => expect(said.join()).toMatch(`thrown by ${key}`))
+      await vi.waitFor(() => expect(said.join()).toMatch(`thrown by ${key}`), 25_000)
       expect(reply.said).toEqual(key === 'then' ? ['refuse 500'] : ['start 200', 'finish'])
     },
   )

@@ -37,7 +37,10 @@ test('lines appear soon, without anybody asking', async () => {
   log.record(record('/1'))
   log.record(record('/2'))
   expect(text(file)).toBe('')
-  await vi.waitFor(() => expect(text(file)).toBe('GET /1 HTTP/1.1 200\nGET /2 HTTP/1.1 200\n'))
+  await vi.waitFor(
+    () => expect(text(file)).toBe('GET /1 HTTP/1.1 200\nGET /2 HTTP/1.1 200\n'),
+    25_000,
+  )
   await log.close()
 })
 

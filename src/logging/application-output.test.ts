@@ -90,7 +90,7 @@ test('a part of a line that was flushed comes by itself when nothing follows', a
   const splitter = new LineSplitter((line) => lines.push(line))
   splitter.push(Buffer.from('whole\npart'))
   expect(lines).toEqual(['whole'])
-  await vi.waitFor(() => expect(lines).toEqual(['whole', 'part']))
+  await vi.waitFor(() => expect(lines).toEqual(['whole', 'part']), 25_000)
   splitter.push(Buffer.from('next\n'))
   splitter.end()
   expect(lines).toEqual(['whole', 'part', 'next'])

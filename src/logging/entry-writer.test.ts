@@ -12,7 +12,7 @@ test('entries wait for a reader that has stalled, and come in order', async () =
   await vi.waitFor(() => {
     received += pipe.read()
     expect(received).toHaveLength(entries.join('').length)
-  })
+  }, 25_000)
   expect(received).toBe(entries.join(''))
   writer.close()
 })
@@ -32,7 +32,7 @@ test('entries beyond a limit are lost; nobody waits, and the number is told late
     again++
     expect(received.length).toBeGreaterThan(before)
     expect(received).toContain('log entries could not be written')
-  })
+  }, 25_000)
   const lost = Number(/(\d+) log entries could not/.exec(received)![1])
   const whole = received.match(/^\[.*\] \[INFO\] x{200}$/gm)!.length
   // Some of the later ones may be lost, too.
@@ -52,7 +52,7 @@ test('what an application prints without end does not keep the server’s own en
   await vi.waitFor(() => {
     received += pipe.read()
     expect(received).toContain('the request ran out of time')
-  })
+  }, 25_000)
   log.close()
 })
 

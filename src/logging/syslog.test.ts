@@ -29,7 +29,7 @@ test('over TCP, each message is a line, whatever it has in it', async () => {
   syslog.log('warning', 'one\ntwo', 4711)
   syslog.log('info', 'caf\u00e9', 4711)
   await syslog.close()
-  await vi.waitFor(() => expect(text()).toContain('caf'))
+  await vi.waitFor(() => expect(text()).toContain('caf'), 25_000)
   expect(text()).toBe(
     '<28>gunicorn.a.error: [4711] one#012two\n<30>gunicorn.a.error: [4711] caf\u00e9\n',
   )
@@ -43,7 +43,7 @@ test('over a unix stream, a message ends with a zero byte', async () => {
   const syslog = new Syslog({ ...options, address: parseSyslogAddress(`unix://${path}`)! })
   syslog.log('critical', 'one\ntwo', 1)
   await syslog.close()
-  await vi.waitFor(() => expect(text()).toBe('<26>gunicorn.a.error: [1] one\ntwo\0'))
+  await vi.waitFor(() => expect(text()).toBe('<26>gunicorn.a.error: [1] one\ntwo\0'), 25_000)
 })
 
 test('a daemon that is not there is told of once, and holds up nothing', async () => {
@@ -51,7 +51,7 @@ test('a daemon that is not there is told of once, and holds up nothing', async (
   const address = parseSyslogAddress('unix:///nonexistent/log#stream')!
   const syslog = new Syslog({ ...options, address }, (text) => told.push(text))
   for (let i = 0; i < 1000; i++) syslog.log('info', 'x'.repeat(10_000))
-  await vi.waitFor(() => expect(told).toHaveLength(1))
+  await vi.waitFor(() => expect(told).toHaveLength(1), 25_000)
   expect(told[0]).toMatch(/^Cannot write to syslog: .*\/nonexistent\/log.* \[MONO8004\]$/)
   const began = performance.now()
   await syslog.close()

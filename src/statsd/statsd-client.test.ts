@@ -42,7 +42,7 @@ test('what is collected is sent soon, and at the end', async () => {
   const { sent, client: statsd } = client()
   statsd.count('a')
   expect(sent).toEqual([])
-  await vi.waitFor(() => expect(sent).toEqual(['a:1|c|@1.0']))
+  await vi.waitFor(() => expect(sent).toEqual(['a:1|c|@1.0']), 25_000)
   statsd.count('b')
   await statsd.close()
   expect(sent).toEqual(['a:1|c|@1.0', 'b:1|c|@1.0'])

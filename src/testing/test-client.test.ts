@@ -306,7 +306,7 @@ describe('a request\u2019s body', () => {
       return []
     }
     expect((await testClient(app).post('/', { body: pieces() })).status).toBe(413)
-    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce(), 25_000)
   })
 
   test('a stream that throws is the test\u2019s own error', async () => {
@@ -649,11 +649,11 @@ describe('a signal', () => {
       return Object.assign([bytes('late')], { close: closed })
     }
     const response = testClient(app).get('/', { signal: gone.signal })
-    await vi.waitFor(() => expect(answer).toBeDefined())
+    await vi.waitFor(() => expect(answer).toBeDefined(), 25_000)
     gone.abort()
     await expect(response).rejects.toBe(gone.signal.reason)
     answer?.()
-    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce(), 25_000)
   })
 
   test('in the middle of the body: the reading rejects, and the body is closed', async () => {
@@ -677,7 +677,7 @@ describe('a signal', () => {
     const reading = response.text()
     gone.abort()
     await expect(reading).rejects.toBe(gone.signal.reason)
-    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce(), 25_000)
   })
 })
 

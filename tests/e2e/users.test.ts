@@ -121,8 +121,10 @@ describe.skipIf(!may || !hasPython())('started by root', () => {
     renameSync(access, `${access}.1`)
     server.signal('SIGUSR1')
     await server.waitForLog(/reopened the log files/)
-    await fetch(url)
-    await waitFor('the new access log', () => readFileSync(access, 'utf8') !== '')
+    await waitFor('a line in the new access log', async () => {
+      await fetch(url)
+      return existsSync(access) && readFileSync(access, 'utf8') !== ''
+    })
     expect(statSync(access).uid).toBe(NOBODY)
     expect(server.log()).not.toMatch(/ERROR|CRITICAL/)
   })

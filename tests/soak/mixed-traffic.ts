@@ -285,7 +285,7 @@ async function comeToRest(
       await sleep(250)
       return false
     },
-    15_000,
+    40_000,
   ).catch((error) => {
     // The comparison at the end shows what differs, unless there is nothing to compare with.
     if (wanted === undefined) throw error

@@ -14,7 +14,8 @@ const burstSize = 64
  * a burst, so that some of that is handed to the same worker before anybody can know. Says who ran
  * what.
  *
- * @param seconds How long each of the sleeping requests sleeps; they come one after another.
+ * @param seconds How long each of the sleeping requests sleeps; they come one after another. It is
+ * to be enough for the other worker to begin the whole burst.
  * @param timed Whether the clock counts too, as on a machine that has nothing else to do.
  */
 export async function sleepingRequests(seconds: number[], timed = false): Promise<void> {
@@ -47,7 +48,7 @@ export async function sleepingRequests(seconds: number[], timed = false): Promis
     round < seconds.length || (givenBack === 0 && round < seconds.length + 10);
     round++
   ) {
-    const duration = seconds[round] ?? 0.3
+    const duration = seconds[round] ?? seconds.at(-1)!
     const logged = server.log().length
     const ownDelay = monitorEventLoopDelay({ resolution: 5 })
     ownDelay.enable()

@@ -86,7 +86,7 @@ export async function runH2spec(
     const to = ['-h', '127.0.0.1', '-p', String(port), ...tls]
     const args = ['-S', '-o', '2', '-j', report, ...slow, ...to]
     // Its status is 1 if a case fails.
-    await promisify(execFile)(program, args, { timeout: 100_000 }).catch((error) => {
+    await promisify(execFile)(program, args, { timeout: 150_000 }).catch((error) => {
       if (error.code !== 1) throw error
     })
     return read(readFileSync(report, 'latin1'))

@@ -5,7 +5,8 @@ import logging
 import os
 
 workers = 2
-timeout = 2
+# Gunicorn ends a worker that starts for longer, too.
+timeout = 6
 graceful_timeout = 10
 raw_env = ["FROM_RAW_ENV=yes"]
 
