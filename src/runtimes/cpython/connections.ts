@@ -16,6 +16,7 @@ export function lendingPath(directory: string): string | null {
 export class Connections {
   /** All connections, in the order in which they were made. They are not read yet. */
   readonly all: Promise<readonly Socket[]>
+  readonly #count: number
   readonly #path: string
   readonly #server: Server
   readonly #sockets: Socket[] = []
@@ -25,6 +26,7 @@ export class Connections {
 
   /** @param directory where the socket is while somebody may connect; private to this user */
   constructor(directory: string, count: number) {
+    this.#count = count
     this.#path = freshPath(directory, 'fork')
     if (Buffer.byteLength(this.#path) > PATH_LIMIT && process.platform === 'linux')
       this.#folder = openSync(directory, 'r')
@@ -47,7 +49,11 @@ export class Connections {
   async listen(): Promise<string> {
     const short = `/proc/${process.pid}/fd/${this.#folder}/${basename(this.#path)}`
     const path = this.#folder < 0 ? this.#path : short
-    const listening = new Promise<void>((resolve) => this.#server.listen(path, 1, resolve))
+    // None may have to wait until it is accepted: a signal (the end of another worker) interrupts a
+    // connect() that waits, and Python then takes the socket for a connected one (PEP 475).
+    const listening = new Promise<void>((resolve) =>
+      this.#server.listen(path, this.#count, resolve),
+    )
     await Promise.race([listening, this.#failed])
     return path
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -156,6 +157,20 @@ describe('connections to a socket that has one use', () => {
     expect(await Promise.all(read)).toEqual(['a', 'b', 'c'])
     connections.destroy()
     expect(existsSync(path)).toBe(false)
+  })
+
+  it('are all made while this process does something else', async () => {
+    const connections = new Connections(directory, 4)
+    const path = await connections.listen()
+    const connectFourTimes = `
+      const { connect } = require('node:net')
+      for (let i = 0; i < 4; i++) connect(process.argv[1]).on('connect', function () { this.unref() })
+    `
+    // Blocks this process, so that it accepts none before all are made.
+    execFileSync(process.execPath, ['-e', connectFourTimes, path])
+    expect(await connections.all).toHaveLength(4)
+    connections.end()
+    connections.destroy()
   })
 
   it('may be in a folder whose path is too long for a socket', async () => {
