@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
+from . import frames, greenlets
 from .outbox import Outbox
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ class Carrier:
         from .inspection import inspect
 
         inspect(self, question)
+
+    def _print_stacks(self) -> None:
+        """Handles a PRINT_STACKS, in the thread that reads the control channel."""
+        greenlets.show()
+        self.outbox.put(frames.pack(frames.PRINTED, 0, 0))
+        self.outbox.flush()
 
     def wait(self, exchange: Exchange, ready: Callable[[], bool]) -> None:
         """Blocks until ``ready()``, or until the exchange is cancelled."""

@@ -51,6 +51,7 @@ INFORM = 0x91
 OFFER = 0x92
 SENT = 0x93
 FINDINGS = 0x94
+PRINTED = 0x95
 
 # Flags.
 BODY_FILE = 1  # REQUEST: the payload has the path of a file that holds the body

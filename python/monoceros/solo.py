@@ -154,7 +154,7 @@ class SoloWorker(SerialWorker):
                     elif kind == frames.INTERRUPT:
                         self._time_out(stream)
                     elif kind == frames.PRINT_STACKS:
-                        greenlets.show()
+                        self._print_stacks()
                     elif kind == frames.INSPECT:
                         self._inspect(data[start:end])
                     # GET_STACKS may arrive when the application has just been loaded.

@@ -304,7 +304,7 @@ class ThreadedWorker(Carrier):
         elif kind == frames.STOP:
             self._stopping = True
         elif kind == frames.PRINT_STACKS:
-            greenlets.show()
+            self._print_stacks()
         elif kind == frames.INSPECT:
             self._inspect(data[start:end])
         elif kind != frames.GET_STACKS:  # may arrive when the application has just been loaded

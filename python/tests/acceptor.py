@@ -285,6 +285,10 @@ class Acceptor:
         payload = self.expect(lambda frame: frame.kind == frames.RETURNED).payload
         return list(struct.unpack(f"<{len(payload) // 4}I", payload))
 
+    def printed(self) -> Received:
+        """The next PRINTED."""
+        return self.expect(lambda frame: frame.kind == frames.PRINTED)
+
     def log(self, stream: Optional[int] = None) -> Tuple[int, str]:
         """The next LOG (about ``stream``): its level and text."""
         frame = self.expect(

@@ -163,6 +163,19 @@ class Gevent(unittest.TestCase):
             acceptor.touch("gate")
             self.assertEqual(acceptor.finish(other).body, b"slept")
 
+    def test_the_stacks_of_waiting_greenlets_are_written_before_it_says_so(self) -> None:
+        with gevent_worker() as acceptor:
+            acceptor.request("/stubborn")
+            # Answered when the first one waits.
+            acceptor.get()
+            acceptor.command(frames.PRINT_STACKS)
+            acceptor.printed()
+            self.assertRegex(
+                acceptor.stderr(),
+                r"Greenlet 0x[0-9a-f]+ \(most recent call first\):\n(  File .*\n)*"
+                r"  File .* in sleep\n  File .* in app\n",
+            )
+
     def test_a_late_request_that_catches_everything_still_runs(self) -> None:
         with gevent_worker() as acceptor:
             late = acceptor.request("/stubborn")

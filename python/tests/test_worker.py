@@ -501,6 +501,13 @@ class Both:
             acceptor.stderr(), r'(?s)Fatal Python error: Aborted.*webapp.py", line \d+ in app'
         )
 
+    def test_it_answers_when_it_has_no_greenlets_to_print(self: Any) -> None:
+        acceptor = self.start()
+        acceptor.command(frames.PRINT_STACKS)
+        self.assertEqual(acceptor.printed().payload, b"")
+        self.assertEqual(acceptor.get("/next").body, b"/next")
+        self.assertEqual(acceptor.stderr(), "")
+
     def test_the_environ_says_how_many_threads_and_processes_there_are(self: Any) -> None:
         source = """
             def app(environ, start_response):

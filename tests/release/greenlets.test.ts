@@ -29,7 +29,7 @@ describe.skipIf(!hasPython()).each(patches)(
         `import warnings
 warnings.simplefilter("ignore")
 ${patch}
-import atexit, os, threading, time
+import atexit, ctypes, os, threading, time
 
 atexit.register(lambda: open(f"${name}-exit-{os.getpid()}", "w").close())
 ticks = []
@@ -41,15 +41,26 @@ def background():
 
 green.spawn(background)
 
-def wait_here():
+def wait_here(pause):
     while not os.path.exists("${name}-gate"):
-        time.sleep(0.01)
+        time.sleep(pause)
+
+def hold_the_lock():
+    """Lets nothing else run in this process for most of the time."""
+    while not os.path.exists("${name}-gate"):
+        ctypes.PyDLL(None).usleep(300000)
+        green.sleep(0.01)
 
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     start_response("200 OK", [("Content-Type", "text/plain")])
     if path == "/wait":
-        wait_here()
+        wait_here(0.01)
+    if path == "/hold":
+        green.spawn(hold_the_lock)
+    if path in ("/late", "/hold"):
+        # A greenlet that runs at the moment that stacks are shown would be seen as a thread.
+        wait_here(1000)
     if path == "/ticks":
         return [str(len(ticks)).encode()]
     if path == "/body":
@@ -109,17 +120,22 @@ def app(environ, start_response):
     })
 
     test.each([
-      ['one thread', []],
-      ['four threads', ['--threads', '4']],
-    ])('is shown where it stood when a request runs out of time, with %s', async (_, args) => {
-      rmSync(join(folder.path, `${name}-gate`), { force: true })
-      const server = await start(['--workers', '1', '--timeout', '1', ...args])
-      expect((await fetch(`${server.url}/wait`)).status).toBe(504)
-      await server.waitForLog(/Worker \d+ killed by SIGABRT/)
-      expect(server.log()).toMatch(
-        /Greenlet 0x[0-9a-f]+ \(most recent call first\)[\s\S]*in wait_here\n[\s\S]*in app\n[\s\S]*Fatal Python error/,
-      )
-      await waitFor('the next worker', async () => (await fetch(server.url)).status === 200)
-    })
+      ['one thread', '/late', []],
+      ['four threads', '/late', ['--threads', '4']],
+      ['one thread, on a worker that is slow', '/hold', []],
+      ['four threads, on a worker that is slow', '/hold', ['--threads', '4']],
+    ])(
+      'is shown where it stood when a request runs out of time, with %s',
+      async (_, path, args) => {
+        rmSync(join(folder.path, `${name}-gate`), { force: true })
+        const server = await start(['--workers', '1', '--timeout', '1', ...args])
+        expect((await fetch(`${server.url}${path}`)).status).toBe(504)
+        await server.waitForLog(/Worker \d+ killed by SIGABRT/)
+        expect(server.log()).toMatch(
+          /Greenlet 0x[0-9a-f]+ \(most recent call first\)[\s\S]*in wait_here\n[\s\S]*in app\n[\s\S]*Fatal Python error/,
+        )
+        await waitFor('the next worker', async () => (await fetch(server.url)).status === 200)
+      },
+    )
   },
 )

@@ -21,6 +21,7 @@ import {
   LOG,
   MAX_PAYLOAD,
   OFFER,
+  PRINTED,
   READY,
   RETURNED,
   SENT,
@@ -214,6 +215,7 @@ describe('decoding frames', () => {
       OFFER,
       SENT,
       FINDINGS,
+      PRINTED,
     ]
     for (let type = 0; type < 256; type++) {
       const decoding = () => decode([encodeFrame(type, 1)])

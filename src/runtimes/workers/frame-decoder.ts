@@ -19,6 +19,7 @@ import {
   LOG,
   MAX_PAYLOAD,
   OFFER,
+  PRINTED,
   READY,
   RETURNED,
   readU32,
@@ -52,7 +53,7 @@ export interface FrameSink {
 const FLAGS = new Int16Array(256).fill(-1)
 const WITHOUT_FLAGS = [
   ...[READY, FILE, FAIL, BODY_WINDOW, RETURNED, LOG, SUSPENDED, STACKS, VIOLATION],
-  ...[FORKED, ENDED, FILES, INTERRUPTED, INFORM, OFFER, SENT, FINDINGS],
+  ...[FORKED, ENDED, FILES, INTERRUPTED, INFORM, OFFER, SENT, FINDINGS, PRINTED],
 ]
 for (const type of WITHOUT_FLAGS) FLAGS[type] = 0
 for (const type of [HEAD, DATA]) FLAGS[type] = LAST

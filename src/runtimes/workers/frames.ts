@@ -46,6 +46,7 @@ export const INFORM = 0x91
 export const OFFER = 0x92
 export const SENT = 0x93
 export const FINDINGS = 0x94
+export const PRINTED = 0x95
 
 // Flags
 /** REQUEST: the payload has the path of a file that holds the body. */

@@ -11,6 +11,7 @@ import {
   encodeFrame,
   FAIL,
   PRINT_STACKS,
+  PRINTED,
   REQUEST,
   START,
   STOP,
@@ -208,9 +209,28 @@ describe('the state of a worker', () => {
     const { worker, handle } = await makeBench({ greenlets: true })
     worker.abort('too late')
     expect(handle.types.at(-1)).toBe(PRINT_STACKS)
+    vi.advanceTimersByTime(1900)
     expect(handle.calls).toEqual([])
-    vi.advanceTimersByTime(200)
+    handle.says(encodeFrame(PRINTED, 0))
     expect(handle.calls).toEqual(['abort'])
+    vi.advanceTimersByTime(1000)
+    expect(handle.calls).toEqual(['abort'])
+  })
+
+  test('a worker that cannot print them is aborted after two seconds', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { worker, handle } = await makeBench({ greenlets: true })
+    worker.abort('too late')
+    vi.advanceTimersByTime(2000)
+    expect(handle.calls).toEqual(['abort'])
+  })
+
+  test('a PRINTED that nobody has asked for breaks the protocol', async () => {
+    const { handle, logged } = await makeBench({ greenlets: true })
+    handle.says(encodeFrame(PRINTED, 0))
+    expect(logged).toEqual([expect.stringContaining('a PRINTED that nobody has asked for')])
+    expect(handle.calls).toEqual(['kill'])
   })
 
   test('a failure to load is passed on', async () => {

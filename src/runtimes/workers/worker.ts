@@ -29,6 +29,7 @@ import {
   LEND,
   LOG,
   PRINT_STACKS,
+  PRINTED,
   READY,
   RECALL,
   REQUEST,
@@ -95,8 +96,11 @@ export interface WorkerOwner {
  */
 export type WorkerState = 'starting' | 'loading' | 'serving' | 'leaving' | 'condemned' | 'gone'
 
-/** How long a worker has to print the stacks of its greenlets before it is aborted. */
-const PRINT_STACKS_MS = 100
+/**
+ * How long a worker has to print the stacks of its greenlets before it is aborted, in milliseconds.
+ * Only one that never releases the interpreter's lock takes so long.
+ */
+const PRINT_STACKS_MS = 2000
 
 /** One worker and the requests it has been given. It speaks `docs/reference/frames.md`. */
 export class Worker implements FrameSink, WorkerListener {
@@ -134,6 +138,8 @@ export class Worker implements FrameSink, WorkerListener {
   #inspections: WorkerInspections | null = null
   #nextStream = 1
   #stopSent = false
+  /** Set when it was asked to print its stacks: aborts it if it does not. */
+  #printing: NodeJS.Timeout | null = null
 
   constructor(options: WorkerOptions, owner: WorkerOwner) {
     this.#options = options
@@ -444,9 +450,13 @@ export class Worker implements FrameSink, WorkerListener {
     if (this.info?.greenlets !== true) return handle.abort()
     // One of its own threads prints them, if the interpreter lets it.
     this.#sendControl(PRINT_STACKS, 0)
-    setTimeout(() => {
-      if (this.#state === 'condemned') handle.abort()
-    }, PRINT_STACKS_MS)
+    this.#printing = setTimeout(() => this.#abortPrinted(), PRINT_STACKS_MS)
+  }
+
+  /** It has printed the stacks of its greenlets, or cannot. */
+  #abortPrinted(): void {
+    clearTimeout(this.#printing ?? undefined)
+    if (this.#state === 'condemned') this.#handle?.abort()
   }
 
   /** Ends it at once. */
@@ -545,6 +555,10 @@ export class Worker implements FrameSink, WorkerListener {
       case FINDINGS:
         if (this.#inspections === null) throw new FrameError('FINDINGS that nobody has asked for')
         this.#inspections.received(payload)
+        return
+      case PRINTED:
+        if (this.#printing === null) throw new FrameError('a PRINTED that nobody has asked for')
+        this.#abortPrinted()
         return
       case VIOLATION: {
         const { rule, text } = readViolation(payload)
