@@ -165,8 +165,8 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
 
   test('a client that drips its headers is cut off with 408 after --header-timeout', async () => {
     const server = await startPlain({ args: ['--header-timeout', '1'] })
-    const connection = await RawConnection.open(server)
     const since = Date.now()
+    const connection = await RawConnection.open(server)
     const drip = connection.drip(get(`/${'x'.repeat(2000)}`), 50)
     const response = await connection.readResponse()
     expect(response.status).toBe(408)
@@ -199,12 +199,13 @@ describe.skipIf(!hasPython())('slow clients and one worker', () => {
   })
 
   test('a slow upload that makes progress is not cut off, however long it takes', async () => {
-    const server = await startPlain({ args: ['--body-timeout', '1'] })
+    // A busy client pauses for longer between two pieces, but not for so long.
+    const server = await startPlain({ args: ['--body-timeout', '3'] })
     const connection = await RawConnection.open(server)
     const since = Date.now()
-    await connection.drip(post('/length', Buffer.alloc(40_000)), 100, 1_500)
+    await connection.drip(post('/length', Buffer.alloc(40_000)), 200, 1_500)
     expect((await connection.readResponse()).text).toBe('40000')
-    expect(Date.now() - since).toBeGreaterThan(2_000)
+    expect(Date.now() - since).toBeGreaterThan(4_000)
   })
 
   test('a client that stops reading is cut off after --write-timeout, and close() runs', async () => {

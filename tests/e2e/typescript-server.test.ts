@@ -509,11 +509,12 @@ describe('processes', () => {
   })
 
   test('those that serve are not taken for stuck when it was the arbiter that was stopped', async () => {
-    const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
+    // Long enough for a busy machine to let it say in time that it is alive.
+    const server = await start('./app.ts:app', { args: ['--timeout', '3'] })
     const pid = await pidOf(server)
     process.kill(server.pid, 'SIGSTOP')
     // more than the timeout: it is what is tried
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await new Promise((resolve) => setTimeout(resolve, 3500))
     process.kill(server.pid, 'SIGCONT')
     server.signal('SIGUSR1')
     await server.waitForLog(/SIGUSR1/)

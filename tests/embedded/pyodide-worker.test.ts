@@ -573,7 +573,7 @@ test('a worker whose application keeps all of its memory is replaced, and no req
       answers.push(status === 200 ? text : 'full')
       return answers.includes('full') && text === '1'
     },
-    30_000,
+    90_000,
   )
   expect(answers.slice(0, 2)).toEqual(['1', '2'])
   const log = await server.waitForLog(

@@ -68,7 +68,7 @@ async function python(args: string[], options: Options = {}): Promise<Result> {
   child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   try {
-    const result = await within(`python ${args.join(' ')} to end`, 60_000, ended)
+    const result = await within(`python ${args.join(' ')} to end`, 120_000, ended)
     expectNoJavaScript(result)
     return result
   } finally {

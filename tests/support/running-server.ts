@@ -182,7 +182,7 @@ export async function runToEnd(
   const output = collectOutput(child)
   const exited = exitOf(child)
   try {
-    const exit = await within(`${args.join(' ')} to end`, options.timeout ?? 50_000, exited)
+    const exit = await within(`${args.join(' ')} to end`, options.timeout ?? 120_000, exited)
     await expectNoStrays(id)
     return { ...exit, stdout: output.stdout, stderr: output.stderr }
   } catch (error) {
