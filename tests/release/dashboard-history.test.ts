@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { ArbiterActions } from '../../src/arbiter/actions.ts'
 import { SAMPLES_KEPT } from '../../src/arbiter/dashboard/history.ts'
 import { Recorder } from '../../src/arbiter/dashboard/recorder.ts'
@@ -8,10 +8,11 @@ import { loadSettings } from '../../src/config/load-settings.ts'
 import { RequestMeter } from '../../src/metrics/request-meter.ts'
 import type { Series, Snapshot } from '../../src/metrics/snapshot.ts'
 import { ArbiterEvents } from '../../src/observe/arbiter-events.ts'
+import { temporaryDirectory } from '../support/applications.ts'
 import { garbageCollector } from '../support/garbage.ts'
+import { MemoryInUse } from '../support/memory-in-use.ts'
 import { ask, metricsAddress, scrape } from '../support/metrics.ts'
 import { startPlain } from '../support/plain-application.ts'
-import { residentMemory } from '../support/processes.ts'
 import { hasPython } from '../support/python.ts'
 
 // What the dashboard costs the arbiter of a server with many workers, over a long time.
@@ -119,30 +120,31 @@ test('an hour of 100 workers that come and go takes what it takes at its beginni
 
 test.skipIf(!hasPython())('a server with 100 workers, watched all the time', async () => {
   const args = ['--workers', String(WORKERS), '--acceptors', '2', '--preload']
+  const folder = temporaryDirectory()
+  onTestFinished(folder.remove)
+  const memory = new MemoryInUse(folder.path)
   const server = await startPlain({
     args: [...args, '--metrics-bind', '127.0.0.1:0'],
+    env: memory.env,
     secure: false,
   })
   const address = await metricsAddress(server)
   const read = async (path: string) => JSON.parse((await ask(address, path)).body)
-  const memory: number[] = []
   let next = 0
   const watch = async (samples: number) => {
     for (const until = next + samples; next < until; ) {
       ;({ next } = await read(`/dashboard/history?after=${next}`))
       const { status } = await read('/dashboard/details')
       expect(status).toMatchObject({ state: 'serving', workers: WORKERS })
-      memory.push(residentMemory(server.pid))
       await new Promise((resolve) => setTimeout(resolve, 200))
     }
   }
   await watch(5)
-  const before = Math.max(...memory.splice(0))
+  const before = await memory.of(server.pid)
   await watch(SECONDS)
-  const most = Math.max(...memory)
-  const MIB = 1024 * 1024
-  console.log(`The arbiter: ${(before / MIB).toFixed(1)} MiB, then ${(most / MIB).toFixed(1)}`)
-  expect(most - before).toBeLessThan(16 * MIB)
+  const grown = (await memory.of(server.pid)) - before
+  console.log(`In ${SECONDS} s, the arbiter has grown by ${(grown / 1024).toFixed(0)} KiB`)
+  expect(grown).toBeLessThan(1_000_000)
   const now = await scrape(address)
   expect(now.sum('monoceros_workers', { state: 'idle' })).toBe(WORKERS)
   const process = { process: 'worker' }
