@@ -167,6 +167,25 @@ describe('claims by links', () => {
     expect(isClaimLink(project, Buffer.from('my-monoceros'))).toBe(false)
   })
 
+  it('nobody has asked if that cannot be seen: the name is too long, or the folder closed', () => {
+    const longest = 255 - '-monoceros'.length
+    const long = claimLink(Buffer.from(join(folder, 'x'.repeat(longest))))
+    expect(claimant(1).take(long)).toBe('taken')
+    expect(claimant(1).links.asked(long)).toBe(false)
+    fs.unlinkSync(long)
+    const closed = join(folder, 'closed')
+    fs.mkdirSync(closed, 0)
+    // Root may search every folder.
+    const isRoot = process.getuid?.() === 0
+    if (isRoot) process.seteuid?.(65534)
+    try {
+      expect(claimant(1).links.asked(claimLink(Buffer.from(join(closed, 'file'))))).toBe(false)
+    } finally {
+      if (isRoot) process.seteuid?.(0)
+      fs.rmdirSync(closed)
+    }
+  })
+
   it('of many who find an abandoned claim at once one has it, and nothing is left behind', async () => {
     const dead = await deadTexts()
     const link = newLink()

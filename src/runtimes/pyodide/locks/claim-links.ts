@@ -161,7 +161,7 @@ export class ClaimLinks {
   asked(link: Buffer): boolean {
     const mark = Buffer.concat([link, Buffer.from(ASK)])
     // A look is much cheaper than an exception, and usually there is no mark.
-    if (fs.lstatSync(mark, { throwIfNoEntry: false }) === undefined) return false
+    if (statusOf(mark) === null) return false
     return remove(mark)
   }
 
@@ -240,8 +240,8 @@ export class ClaimLinks {
    * the clock was set, and with the observed time alone each new process would have to wait.
    */
   #isSilent(link: Buffer, text: string, sameBoot: boolean): boolean {
-    const status = fs.lstatSync(link, { bigint: true, throwIfNoEntry: false })
-    if (status === undefined) return false
+    const status = statusOf(link)
+    if (status === null) return false
     const look = `${text} ${status.mtimeNs}`
     const now = monotonic()
     const sighting = this.#sightings.get(text)
@@ -298,7 +298,20 @@ function parse(text: string): ClaimText | null {
 
 /** When a link was made, in milliseconds since 1970. If it is gone: now. */
 function madeAt(link: Buffer): number {
-  return fs.lstatSync(link, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+  const status = statusOf(link)
+  return status === null ? Date.now() : Number(status.mtimeNs) / 1e6
+}
+
+/**
+ * The status of a link; null if it is gone, or cannot be seen: the folder may have been closed, or
+ * the name be too long. Whoever looks after the claims must not fail, because nobody would catch it.
+ */
+function statusOf(link: Buffer): fs.BigIntStats | null {
+  try {
+    return fs.lstatSync(link, { bigint: true, throwIfNoEntry: false }) ?? null
+  } catch {
+    return null
+  }
 }
 
 /** Milliseconds of a clock that nobody can set. */
