@@ -13,7 +13,7 @@ import { waitFor } from '../support/wait-for.ts'
 // A machine with Node and nothing else: Flask and Django from an empty folder to a served site,
 // with the commands and in the order of docs/guides/no-python.md.
 
-const PATIENCE = 240_000
+const PATIENCE = 600_000
 vi.setConfig({ testTimeout: PATIENCE, hookTimeout: PATIENCE })
 
 const machine = temporaryDirectory()

@@ -22,7 +22,7 @@ import { testCertificate } from '../support/test-certificate.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // Each run starts an embedded Python with pip in it: some seconds of processor time.
-const PATIENCE = 180_000
+const PATIENCE = 300_000
 const root = mkdtempSync(join(tmpdir(), 'monoceros-install-'))
 const cache = join(root, 'cache')
 const children = new Set<ChildProcess>()

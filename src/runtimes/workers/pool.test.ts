@@ -41,7 +41,7 @@ describe('a pool of workers', () => {
     const { submit, pool, pids } = await startPool()
     const idle = pids.map((pid) => ({ pid, state: 'serving', requests: 0 }))
     expect(pool.report()).toEqual(idle)
-    const slow = submit('/1', 'sleep=0.3')
+    const slow = submit('/1', 'sleep=1')
     await waitFor('it to begin', () => lines('begun').includes('/1'))
     expect(pool.report().map(({ requests }) => requests)).toContain(1)
     await over([slow])
@@ -52,7 +52,7 @@ describe('a pool of workers', () => {
     const { submit } = await startPool()
     // So that the workers are known to be fast and something is queued on them.
     await over(Array.from({ length: 400 }, (_, i) => submit(`/warm/${i}`)))
-    const slow = submit('/slow', 'sleep=2')
+    const slow = submit('/slow', 'sleep=4')
     const fast = Array.from({ length: 200 }, (_, i) => submit(`/${i}`))
     await over(fast)
     expect(slow.outcome).toBeNull()
@@ -65,7 +65,7 @@ describe('a pool of workers', () => {
   it('lets nothing wait behind a task that takes long, however large what is on its way', async () => {
     const { submit } = await startPool()
     await over(Array.from({ length: 400 }, (_, i) => submit(`/warm/${i}`)))
-    const slow = submit('/slow', 'sleep=3')
+    const slow = submit('/slow', 'sleep=5')
     const large = Buffer.alloc(400_000, 'b')
     const fast = Array.from({ length: 30 }, (_, i) =>
       submit(`/${i}`, '', { kind: 'whole', chunks: [large], length: large.length }),
@@ -97,7 +97,7 @@ describe('a pool of workers', () => {
   })
 
   it('answers 504 for what runs out of time, shows where it was, and goes on with another worker', async () => {
-    const bench = await startPool({ workers: 1, timeout: 0.5 })
+    const bench = await startPool({ workers: 1, timeout: 1.5 })
     const hanging = bench.submit('/1', 'hang_in_a_named_place=')
     await over([hanging])
     expect(hanging.outcome).toMatch(/^504: /)
@@ -112,11 +112,12 @@ describe('a pool of workers', () => {
   })
 
   it('with threads, lets the others finish before it ends a worker that is out of time', async () => {
-    const bench = await startPool({ workers: 1, threads: 2, timeout: 1 })
+    // The other one ends after that of the first, and a second before its own time is over.
+    const bench = await startPool({ workers: 1, threads: 2, timeout: 3 })
     const hanging = bench.submit('/1', 'hang_in_a_named_place=')
     await waitFor('it to begin', () => lines('begun').includes('/1'))
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    const other = bench.submit('/2', 'sleep=0.8')
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    const other = bench.submit('/2', 'sleep=2')
     await over([hanging])
     expect(hanging.outcome).toMatch(/^504/)
     await over([other])
@@ -148,7 +149,7 @@ describe('a pool of workers', () => {
 
   it('answers 503 when too many wait, and for what has been given up before it began', async () => {
     const { pool, submit } = await startPool({ workers: 1, backlogLimit: 3 })
-    const slow = submit('/slow', 'sleep=0.5')
+    const slow = submit('/slow', 'sleep=1.5')
     await waitFor('it to begin', () => lines('begun').includes('/slow'))
     await new Promise((resolve) => setTimeout(resolve, 50))
     const abandoned = new Probe('/abandoned', '', undefined, performance.now() + 50)
@@ -169,7 +170,7 @@ describe('a pool of workers', () => {
     const { pool, submit } = await startPool({ workers: 1 })
     const putAside = submit('/aside', 'large=2000000')
     await waitFor('its credit to be used up', () => putAside.bytes === 262_144)
-    const running = submit('/running', 'sleep=0.3')
+    const running = submit('/running', 'sleep=1')
     await waitFor('it to begin', () => lines('begun').includes('/running'))
     const queued = submit('/queued')
     for (const probe of [queued, running, putAside]) probe.handle!.cancel()
@@ -316,13 +317,13 @@ describe('a pool of workers', () => {
 
   it('does not wait for processes that the application left behind', async () => {
     const { pool, submit, pids } = await startPool({ workers: 1 })
-    await over([submit('/', 'fork=3')])
+    await over([submit('/', 'fork=8')])
     const running = submit('/1', 'sleep=60')
     await waitFor('it to begin', () => lines('begun').includes('/1'))
     process.kill(pids[0]!, 'SIGKILL')
     const since = performance.now()
     await over([running])
-    expect(performance.now() - since).toBeLessThan(2000)
+    expect(performance.now() - since).toBeLessThan(6000)
     expect(running.outcome).toMatch(/^502/)
     await pool.stop(1000)
   })
