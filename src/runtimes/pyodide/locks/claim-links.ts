@@ -304,7 +304,7 @@ function madeAt(link: Buffer): number {
 
 /**
  * The status of a link; null if it is gone, or cannot be seen: the folder may have been closed, or
- * the name be too long. Whoever looks after the claims must not fail, because nobody would catch it.
+ * the name be too long. That is no error, because nobody would catch one of the claims' timer.
  */
 function statusOf(link: Buffer): fs.BigIntStats | null {
   try {
