@@ -258,6 +258,8 @@ describe('Flask', () => {
           ended = true
           return { status: response.status, text: await response.text() }
         })
+        // Until then its worker may answer, too.
+        await server.waitForLog(/^.*\bloops$/m, { from })
         const meanwhile: string[] = []
         while (!ended) {
           const answer = await text(fetch(`${server.url}/worker`))

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -107,6 +107,7 @@ def app(environ, start_response):
             wait_for("gate")
         return [b"stubborn"]
     if path == "/in-c":
+        open("in-c", "w").close()
         ctypes.CDLL(None).sleep(1000)
     if path == "/in-c-with-lock":
         ctypes.PyDLL(None).sleep(1000)
@@ -287,8 +288,11 @@ describe.skipIf(!hasPython())('with gevent', () => {
   })
 
   test('what has not begun goes to another worker while a greenlet computes', async () => {
+    shut('in-c')
     const server = await start(['--workers', '2', '--timeout', '60'])
     const computing = fetch(`${server.url}/in-c`).catch(() => null)
+    // Until then its worker may answer, too.
+    await waitFor('it to begin', () => existsSync(path('in-c')))
     const pids = await Promise.all(Array.from({ length: 40 }, () => text(server, '/pid')))
     expect(new Set(pids).size).toBe(1)
     process.kill(server.workers().find((pid) => `${pid}` !== pids[0])!, 'SIGKILL')

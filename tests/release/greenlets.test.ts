@@ -55,6 +55,7 @@ def app(environ, start_response):
     path = environ["PATH_INFO"]
     start_response("200 OK", [("Content-Type", "text/plain")])
     if path == "/wait":
+        open("${name}-waiting", "w").close()
         wait_here(0.01)
     if path == "/hold":
         green.spawn(hold_the_lock)
@@ -113,6 +114,7 @@ def app(environ, start_response):
       const server = await start(['--workers', '2', '--log-level', 'debug'])
       rmSync(join(folder.path, `${name}-gate`), { force: true })
       const waiting = fetch(`${server.url}/wait`)
+      await waitFor('it to begin', () => existsSync(join(folder.path, `${name}-waiting`)))
       const quick = await Promise.all(Array.from({ length: 60 }, () => text(server.url)))
       expect(new Set(quick)).toEqual(new Set(['served']))
       write(`${name}-gate`, '')

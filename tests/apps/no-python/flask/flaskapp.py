@@ -45,6 +45,7 @@ def which_worker() -> str:
 
 @app.get("/loop")
 def loop() -> NoReturn:
+    print("loops", flush=True)
     number = 0
     while True:
         number += 1  # round and round
@@ -61,4 +62,5 @@ def stubborn() -> NoReturn:
 
 @app.get("/compiled")
 def compiled() -> str:
+    print("loops", flush=True)
     return str(sum(iter(int, 1)))
