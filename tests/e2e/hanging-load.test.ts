@@ -1,7 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
 import { get } from '../support/plain-application.ts'
@@ -21,9 +21,9 @@ let folder: { path: string; remove: () => void }
 
 beforeEach(() => {
   folder = temporaryDirectory()
+  // When the servers of the test have stopped; the hooks after a test run before that.
+  onTestFinished(folder.remove)
 })
-
-afterEach(() => folder.remove())
 
 function write(name: string, text: string): void {
   writeFileSync(join(folder.path, name), text)

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { get } from '../support/plain-application.ts'
 import { childrenOf, commandLineOf, isAlive, waitUntilGone } from '../support/processes.ts'
@@ -53,11 +53,11 @@ let folder: { path: string; remove: () => void }
 
 beforeEach(() => {
   folder = temporaryDirectory()
+  // When the servers of the test have stopped; the hooks after a test run before that.
+  onTestFinished(folder.remove)
   write('shop.py', APPLICATION)
   write('generation', '0')
 })
-
-afterEach(() => folder.remove())
 
 function write(name: string, text: string): void {
   writeFileSync(join(folder.path, name), text)

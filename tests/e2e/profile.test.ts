@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { interruptProfile } from '../support/interrupted-profile.ts'
 import { hasPython } from '../support/python.ts'
@@ -14,9 +14,9 @@ let folder: { path: string; remove: () => void }
 
 beforeEach(() => {
   folder = temporaryDirectory()
+  // When the servers of the test have stopped; the hooks after a test run before that.
+  onTestFinished(folder.remove)
 })
-
-afterEach(() => folder.remove())
 
 const SHOP = `
 import os, threading, time

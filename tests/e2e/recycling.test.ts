@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { get } from '../support/plain-application.ts'
 import { waitUntilGone } from '../support/processes.ts'
@@ -16,9 +16,9 @@ let folder: { path: string; remove: () => void }
 
 beforeEach(() => {
   folder = temporaryDirectory()
+  // When the servers of the test have stopped; the hooks after a test run before that.
+  onTestFinished(folder.remove)
 })
-
-afterEach(() => folder.remove())
 
 function write(name: string, text: string): void {
   writeFileSync(join(folder.path, name), text)

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { startGunicorn } from '../support/gunicorn.ts'
 import { get } from '../support/plain-application.ts'
@@ -19,9 +19,9 @@ let folder: { path: string; remove: () => void }
 
 beforeEach(() => {
   folder = temporaryDirectory()
+  // When the servers of the test have stopped; the hooks after a test run before that.
+  onTestFinished(folder.remove)
 })
-
-afterEach(() => folder.remove())
 
 function write(name: string, text: string): void {
   writeFileSync(join(folder.path, name), text)

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { repository } from './build.ts'
+import { removeFolder } from './temporary-folder.ts'
 
 /** Where the applications under test are: the working directory to serve them from. */
 export const appsDirectory = join(repository, 'tests', 'apps')
@@ -12,7 +13,7 @@ export const djangoDirectory = join(appsDirectory, 'django_project')
 /** A new directory under the system's temporary one. The caller passes `remove` to a hook. */
 export function temporaryDirectory(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'monoceros-test-'))
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+  return { path, remove: () => removeFolder(path) }
 }
 
 /** `size` bytes that no two offsets of which look alike; the same for the same size. */

@@ -23,8 +23,7 @@ const UNOWNED = 60_000
  */
 export function makeTemporaryFolder(parent: string): string {
   for (const name of readdirSync(parent)) {
-    if (name.startsWith(PREFIX) && isAbandoned(join(parent, name)))
-      rmSync(join(parent, name), { recursive: true, force: true })
+    if (name.startsWith(PREFIX) && isAbandoned(join(parent, name))) removeFolder(join(parent, name))
   }
   const folder = mkdtempSync(join(parent, PREFIX))
   writeFileSync(join(folder, OWNER), identityText(processIdentity()))
@@ -42,7 +41,12 @@ export function useTemporaryFolder(env: NodeJS.ProcessEnv = process.env): () => 
   const folder = makeTemporaryFolder(tmpdir())
   env[MARK] = folder
   env.TMPDIR = folder
-  return () => rmSync(folder, { recursive: true, force: true })
+  return () => removeFolder(folder)
+}
+
+/** Removes a folder, in which a process that is about to end may still make files. */
+export function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true, maxRetries: 10 })
 }
 
 function isAbandoned(folder: string): boolean {
