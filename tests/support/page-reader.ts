@@ -342,6 +342,8 @@ echo 'added packages'`,
         `[ -n "$VIRTUAL_ENV" ] || { echo 'error: externally-managed-environment' >&2; exit 1; }\n` +
         `exec '${executable}' -c '${distribution}' "$@" && echo installed`,
     )
+    // Debian has none of this name.
+    program('python', 'exec python3 "$@"')
     program(
       'python3',
       `[ "$1 $2" = "-m venv" ] || exec '${executable}' "$@"\nln -s '${prefix}' "$3"`,
