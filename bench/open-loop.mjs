@@ -14,7 +14,9 @@ import { percentile } from './table.mjs'
 
 const TOOLS = fileURLToPath(new URL('.tools', import.meta.url))
 const OWN = join(TOOLS, 'vegeta')
-const MODULE = 'github.com/tsenart/vegeta/v12@latest'
+const MODULE = 'github.com/tsenart/vegeta/v12'
+/** The newest, and the last one that the Go of Debian 12 builds. */
+const VERSIONS = ['latest', 'v12.11.1']
 /** Of fewer answers no such percentile is told: not one would be above it. */
 const FEWEST = { p99: 100, p999: 1000 }
 /** In this time connections are opened; its requests are left out of the percentiles. */
@@ -43,13 +45,16 @@ export function ensureVegeta(say) {
     'Install vegeta, which sends requests at fixed rates (Debian: apt-get install golang).'
   if (spawnSync('go', ['version']).error) return { failure: `There is no Go to build it. ${how}` }
   say('Installing vegeta with Go')
-  const { status, stderr } = spawnSync('go', ['install', MODULE], {
-    env: { ...process.env, GOBIN: TOOLS },
-    encoding: 'utf8',
-  })
-  const version = status === 0 ? versionOf(OWN) : null
-  if (version !== null) return { command: OWN, version }
-  const reason = stderr?.trim().split('\n').at(-1) || 'it said nothing'
+  let reason = ''
+  for (const wanted of VERSIONS) {
+    const { status, stderr } = spawnSync('go', ['install', `${MODULE}@${wanted}`], {
+      env: { ...process.env, GOBIN: TOOLS },
+      encoding: 'utf8',
+    })
+    const version = status === 0 ? versionOf(OWN) : null
+    if (version !== null) return { command: OWN, version }
+    reason ||= stderr?.trim().split('\n').at(-1) || 'it said nothing'
+  }
   return { failure: `go install ${MODULE} failed: ${reason}. ${how}` }
 }
 
