@@ -77,21 +77,23 @@ export function plan(args) {
   )
   const over = values.http2 ? 'h2' : values.tls ? 'tls' : 'http'
   const whole = !chosenCases && over === 'http'
-  const shape = ['rounds', 'seconds', 'workers'].some((name) => name in values)
   const preset = values.quick
     ? { sections: QUICK, limit: QUICK_SECONDS }
     : { sections: FULL, limit: FULL_SECONDS }
   const base = over === 'http' ? { rounds: ROUNDS, seconds: 1 } : OVER_TLS
+  const rounds = number('rounds', base.rounds, 100)
+  // More rounds make the same run, only longer.
+  const shape = rounds < base.rounds || ['seconds', 'workers'].some((name) => name in values)
   return {
     kind: kindOf({ whole, shape, chosenCases, over, quick: values.quick }),
     help: values.help ?? false,
     install: values.install ?? false,
     sections: whole ? preset.sections : customSections(values, over),
-    rounds: number('rounds', base.rounds, 100),
+    rounds,
     seconds: number('seconds', base.seconds, 60),
     limit:
       values.minutes === undefined
-        ? whole && !shape
+        ? whole && !shape && rounds === base.rounds
           ? preset.limit
           : Number.POSITIVE_INFINITY
         : count('--minutes', values.minutes, 600) * 60,

@@ -11,6 +11,13 @@ test('a full run has ten minutes, a quick one two', () => {
   assert.deepEqual([plan(['--quick']).kind, plan(['--quick']).limit], ['quick', 120])
 })
 
+test('more rounds make a full run longer, and fewer make it another', () => {
+  const { kind, limit, rounds } = plan(['--rounds', '7'])
+  assert.deepEqual([kind, limit, rounds], ['full', Number.POSITIVE_INFINITY, 7])
+  assert.equal(plan(['--rounds', '2']).kind, 'custom')
+  assert.equal(plan(['--rounds', '7', '--seconds', '2']).kind, 'custom')
+})
+
 test('who chooses gets all that was chosen, however long it takes', () => {
   const { kind, limit } = plan(['--workloads', 'hello', '--rounds', '50'])
   assert.deepEqual([kind, limit], ['custom', Number.POSITIVE_INFINITY])

@@ -29,14 +29,19 @@ import { drive, turn } from './turns.mjs'
 import { ensureVirtualEnvironment } from './virtual-environment.mjs'
 import { wrkVersion } from './wrk.mjs'
 
-const WARM_UP = { connections: 16, seconds: 2 }
+/**
+ * Each server answers so many requests before its first turn, or as many as it can in so many
+ * seconds: compilers at run time, which are V8's and nobody else's here, have done most of their
+ * work then.
+ */
+const WARM_UP = { requests: 4000, seconds: 8, connections: 16 }
 /**
  * A server that is still busy with requests of clients that have gone is waited for so long, or the
  * next one's turn is its too.
  */
 const IDLE_LIMIT_SECONDS = 5
 /** What is planned beside the time in which requests are made: for a turn, and for a server. */
-const OVERHEAD_SECONDS = { turn: 0.25, start: 0.7, warmUp: 4 }
+const OVERHEAD_SECONDS = { turn: 0.25, start: 0.7, warmUp: 1.2 }
 
 async function main() {
   const todo = plan(process.argv.slice(2))
@@ -181,8 +186,8 @@ function described({ over, servers }, files, directory) {
 function estimatesOf({ all, cases }, { rounds, seconds }) {
   return cases.map((one, index) => {
     const turns = takingPart(all, one).length * roundsOf(one, rounds)
-    const start = index === 0 ? all.length * OVERHEAD_SECONDS.start + OVERHEAD_SECONDS.warmUp : 0
-    return start + turns * (seconds + OVERHEAD_SECONDS.turn)
+    const { turn: perTurn, start, warmUp } = OVERHEAD_SECONDS
+    return (index === 0 ? all.length * (start + warmUp) : 0) + turns * (seconds + perTurn)
   })
 }
 
@@ -226,10 +231,10 @@ async function runSection(section, how) {
       say(`Not here: ${absences.at(-1)}`)
     }
   }
-  await Promise.all(
-    started.map((served) => drive(served, { workload: cases[0].workload, ...WARM_UP })),
-  )
-  for (const served of started) await rest(served)
+  for (const served of started) {
+    await warmUp(served, cases[0].workload)
+    await rest(served)
+  }
 
   const measured = []
   /** Those that ended in a turn. */
@@ -286,6 +291,12 @@ function rateOf({ workload, load }, server, measured) {
 async function stopAll() {
   await Promise.all([...running].map((served) => served.stop()))
   running.clear()
+}
+
+async function warmUp(served, workload) {
+  const { requests, seconds, connections } = WARM_UP
+  for (let [answered, second] = [0, 0]; answered < requests && second < seconds; second++)
+    answered += (await drive(served, { workload, connections, seconds: 1 })).requests
 }
 
 async function rest({ pid }) {
