@@ -161,8 +161,7 @@ function ratesIntroduction() {
     'A "–" means that there were too few answers to tell (in a round, 100 for p99 and 1,000 for ' +
       'p99.9), or that the generator itself had no time left.',
     'A server is left out where its rate is more than the generator can send beside a server.',
-    'Errors are also requests that were due and could not be sent, because all connections waited ' +
-      'for answers.',
+    'Errors are also requests that were due and could not be sent, because all connections waited.',
   ]
 }
 
