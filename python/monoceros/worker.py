@@ -22,6 +22,7 @@ from .loader import LoadError
 from .native import Socket, cooperative_wait
 from .preparation import prepare
 from .process_title import set_process_title
+from .scheduling import schedule_as_batch
 from .solo import SoloWorker
 from .stacks import StackObserver
 from .startup import Startup, introduce, load_application, read_startup
@@ -143,6 +144,7 @@ def settle() -> None:
     os.environ.pop("NODE_CHANNEL_SERIALIZATION_MODE", None)
     if os.environ.pop("NODE_CHANNEL_FD", None) is not None:
         os.set_inheritable(LENDING, False)
+    schedule_as_batch()
     _settle_output()
     _settle_signals()
 
