@@ -46,6 +46,7 @@ export default defineConfig({
     // cores keep the cores busy. Many more would wait for each other until they time out.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
+    setupFiles: ['tests/support/own-process-group.ts'],
     projects: [
       // To start a process for each of more than a hundred small files takes a quarter of the time.
       tier(

@@ -136,7 +136,10 @@ function shared(application: string, options: PythonAppOptions = {}): PythonAppl
 
 let key = 0
 const newKey = () => `python-app-${++key}`
-const began = (name: string) => existsSync(join(data.path, `${name}.begun`))
+const begunFile = (name: string) => join(data.path, `${name}.begun`)
+const began = (name: string) => existsSync(begunFile(name))
+/** The worker in which it began; 0 until it has written that. */
+const workerOf = (name: string) => Number(began(name) ? readFileSync(begunFile(name), 'utf8') : 0)
 const go = (name: string) => writeFileSync(join(data.path, `${name}.go`), '')
 const closings = (name: string) => {
   const file = join(data.path, `${name}.closed`)
@@ -640,8 +643,7 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       const app = open('plain:app')
       const name = newKey()
       const waiting = callForAnswer(app, { target: `/wait?key=${name}` })
-      await waitFor('the application to begin', () => began(name))
-      process.kill(Number(readFileSync(join(data.path, `${name}.begun`), 'utf8')), 'SIGKILL')
+      process.kill(await waitFor('the application to begin', () => workerOf(name)), 'SIGKILL')
       const error = (await waiting).error as PythonUnavailableError
       expect(error).toBeInstanceOf(PythonUnavailableError)
       expect(error).toMatchObject({ status: 502, code: 'python-worker-lost', expose: false })
@@ -653,7 +655,7 @@ describe.skipIf(!hasPython())('a Python application in TypeScript', () => {
       const name = newKey()
       const { body } = await begin(app, environOf({ target: `/endless?key=${name}` }))
       await body.next()
-      process.kill(Number(readFileSync(join(data.path, `${name}.begun`), 'utf8')), 'SIGKILL')
+      process.kill(workerOf(name), 'SIGKILL')
       const drained = (async () => {
         for await (const _ of body);
       })()

@@ -163,7 +163,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
       await connection.send(get('/raise-after?key=k'))
       await connection.readResponse('GET', { bodyless: true })
       expect(String(await connection.readSome(9))).toBe('4\r\npart\r\n')
-      process.kill(server.workers()[0] ?? 0, 'SIGKILL')
+      process.kill(server.workers()[0]!, 'SIGKILL')
       expect((await connection.readToEnd()).rest.toString()).toBe('')
       expect((await exchangeOnce(server, get('/'))).status).toBe(200)
     })
