@@ -4,7 +4,11 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import unittest
+from typing import Optional
+
+_SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 _SHOW = """
 import os
@@ -28,9 +32,14 @@ def refuse(action):
 """
 
 
-def _policy(before: str = "") -> int:
+def _policy(before: str = "", folder: Optional[str] = None) -> int:
     shown = subprocess.run(
-        [sys.executable, "-c", before + _SHOW], stdout=subprocess.PIPE, check=True, text=True
+        [sys.executable, "-c", before + _SHOW],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": _SOURCES},
     )
     return int(shown.stdout)
 
@@ -50,6 +59,25 @@ class Scheduling(unittest.TestCase):
         for action in (0x80000000, 0x00050001):
             with self.subTest(action=hex(action)):
                 self.assertEqual(_policy(_FILTER + f"refuse({action:#x})\n"), os.SCHED_OTHER)
+
+    @unittest.skipUnless(platform.machine() == "x86_64", "the number of the call is x86-64's")
+    def test_the_child_that_a_filter_ends_leaves_no_core(self) -> None:
+        ends = (
+            "import os, resource\n"
+            "_, most = resource.getrlimit(resource.RLIMIT_CORE)\n"
+            "resource.setrlimit(resource.RLIMIT_CORE, (most, most))\n"
+            "wait = os.waitpid\n"
+            "def waitpid(*arguments):\n"
+            "    pid, status = wait(*arguments)\n"
+            "    assert os.WIFSIGNALED(status) and not os.WCOREDUMP(status), status\n"
+            "    return pid, status\n"
+            "os.waitpid = waitpid\n"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(
+                _policy(_FILTER + ends + "refuse(0x80000000)\n", folder), os.SCHED_OTHER
+            )
+            self.assertEqual(os.listdir(folder), [])
 
     @unittest.skipUnless(platform.machine() == "x86_64", "the number of the call is x86-64's")
     def test_a_filter_that_allows_it_is_no_obstacle(self) -> None:

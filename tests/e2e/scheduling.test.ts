@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { statFields } from '../../src/process/other-process.ts'
 import { startPlain } from '../support/plain-application.ts'
 import { childrenOf } from '../support/processes.ts'
 import { hasPython } from '../support/python.ts'
@@ -9,11 +9,8 @@ import { hasPython } from '../support/python.ts'
 const OTHER = 0
 const BATCH = 3
 
-/** A process's policy; the 41st field of proc_pid_stat(5). */
-function policyOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38])
-}
+/** A process's policy, the 41st field of proc_pid_stat(5), of which the third comes first here. */
+const policyOf = (pid: number) => Number(statFields(pid)[38])
 
 test.runIf(hasPython() && process.platform === 'linux').each([
   { how: 'started', args: [] },
