@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { statFields } from '../process/other-process.ts'
 
 /** How often a group is checked, in milliseconds: first, and later. */
 const SHORT_INTERVAL_MS = 10
@@ -52,14 +53,8 @@ function groupRuns(leader: number): boolean {
 }
 
 function runsInGroup(pid: string, leader: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // `pid (name) state parent group …`; the name may contain anything.
-    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return Number(group) === leader && state !== 'Z' && state !== 'X'
-  } catch {
-    return false
-  }
+  const [state, , group] = statFields(Number(pid))
+  return Number(group) === leader && state !== 'Z' && state !== 'X'
 }
 
 /**

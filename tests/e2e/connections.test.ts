@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { get, type PlainServer, startPlain } from '../support/plain-application.ts'
 import { hasPython } from '../support/python.ts'
 import { exchangeOnce, RawConnection } from '../support/raw-client.ts'
+import { processorTime } from '../support/resources.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 // What many connections, or many bad requests, do to a server: idle ones make space, descriptors
@@ -160,14 +161,14 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     await server.waitForLog(/File descriptors are used up.* \[MONO4033\]/)
 
     const from = performance.now()
-    const processorTime = processorSeconds(acceptor)
+    const usedBefore = processorTime(acceptor)
     const answers: Promise<{ status: number }>[] = []
     for (let i = 0; i < 60; i++) {
       answers.push(exchangeOnce(server, get('/')))
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     const seconds = (performance.now() - from) / 1000
-    const used = processorSeconds(acceptor) - processorTime
+    const used = (processorTime(acceptor) - usedBefore) / 1000
     const told = linesOf(server, /File descriptors are used up/).length
     expect(told).toBeGreaterThanOrEqual(2)
     expect(told).toBeLessThanOrEqual(seconds + 3)
@@ -194,13 +195,6 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     await waitFor('the old one to leave', () => !existsSync(`/proc/${acceptor}`))
   })
 })
-
-/** User and system time of a process so far. */
-function processorSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
 
 describe.skipIf(!hasPython())('a flood', () => {
   test('of 2,000 bad requests is some lines in the log, and a count of the others', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { statFields } from '../../src/process/other-process.ts'
 import { appsDirectory, temporaryDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
 import { childrenOf, commandLineOf, isAlive, waitUntilGone } from '../support/processes.ts'
@@ -36,10 +37,8 @@ describe.skipIf(!hasPython())('--daemon', () => {
     expect(started).toEqual({ code: 0, stderr: '' })
     expect(readFileSync(log, 'utf8')).toContain('Listening at unix:')
 
-    // Field 6 is the session, field 7 the terminal.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1').split(' ')
-    expect(Number(stat[stat.length - 52 + 5])).toBe(pid)
-    expect(Number(stat[stat.length - 52 + 6])).toBe(0)
+    const [, , , session, terminal] = statFields(pid)
+    expect([Number(session), Number(terminal)]).toEqual([pid, 0])
     expect(commandLineOf(pid)).toBe('monoceros: master [shop]')
     const [acceptor] = childrenOf(pid)
     expect(commandLineOf(acceptor!)).toBe('monoceros: acceptor [shop]')

@@ -25,6 +25,7 @@ import {
 } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
 import { callForAnswer, environOf } from '../support/call-application.ts'
+import { isAlive } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -172,15 +173,6 @@ async function begin(app: WSGIApplication, environ: WSGIEnvironment) {
     return () => Promise.resolve()
   })
   return { ...response, body: body as AsyncIterableIterator<Uint8Array> & { close(): void } }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // One that has ended and was not yet waited for is gone, too.
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
-  } catch {
-    return false
-  }
 }
 
 describe.skipIf(!hasPython())('a Python application in TypeScript', () => {

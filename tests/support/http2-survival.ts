@@ -1,25 +1,16 @@
-import { readFileSync } from 'node:fs'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { Attack } from './http2-attacks.ts'
 import { RawHttp2 } from './http2-frames.ts'
 import { childrenOf } from './processes.ts'
-import { forgetPeak, resourcesOf } from './resources.ts'
+import { forgetPeak, processorTime, resourcesOf } from './resources.ts'
 import type { RunningServer } from './running-server.ts'
 
 /** What an attack may cost an acceptor in memory, in bytes. */
 const MEMORY = 96 * 1024 * 1024
 /** And in processor time, in milliseconds. */
 const PROCESSOR = 4000
-const CLOCK_TICK_MS = 10
-
-/** Processor time that a process has used, in milliseconds (proc(5)). */
-function processorTime(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS
-}
 
 /** Opens a session of a client that means no harm. */
 export function goodClient(server: RunningServer, tls = false): ClientHttp2Session {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { statFields } from '../../src/process/other-process.ts'
 import { waitFor } from './wait-for.ts'
 
 // What a process holds, as /proc says (Linux). All sizes in bytes.
@@ -37,6 +38,14 @@ export function resourcesOf(pid: number): Resources {
 export function forgetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }
+
+/** The user and system time that a process has used so far, in milliseconds; NaN if it is gone. */
+export function processorTime(pid: number): number {
+  const fields = statFields(pid)
+  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS
+}
+
+const CLOCK_TICK_MS = 10
 
 /** Open file descriptors by kind. */
 export function descriptorsOf(pid: number): Record<string, number> {
