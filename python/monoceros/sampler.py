@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 from .application_frames import Entry, greenlet_stack, thread_stacks
 from .greenlets import are_used, waiting_greenlets
 from .native import get_ident, perf_counter, sleep, thread_time
+from .scheduling import schedule_thread_as_usual
 from .stack_profile import UNKNOWN, StackProfile, route_of
 from .thread_clock import ThreadClock
 
@@ -58,6 +59,8 @@ class Sampler:
     def run(self, seconds: float, ended: Callable[[], bool]) -> Dict[str, Any]:
         """Samples for ``seconds``, or until ``ended()``. Returns the profile; its ``cost`` is the
         processor time that it took here, in seconds."""
+        # Otherwise it would only see what waits, where a processor is always in use.
+        schedule_thread_as_usual()
         interval = sys.getswitchinterval()
         if interval > SWITCH_INTERVAL:
             sys.setswitchinterval(SWITCH_INTERVAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 _STATUS = "/proc/self/status"
+_is_batch_by_us = False
 
 
 def schedule_as_batch() -> None:
@@ -18,19 +19,29 @@ def schedule_as_batch() -> None:
 
     A policy that somebody has chosen is left alone.
     """
+    global _is_batch_by_us
     if not hasattr(os, "sched_setscheduler"):  # not Linux
         return
     try:
         # A filter of system calls may end the process that makes this one, as with systemd's
         # SystemCallFilter=~@resources.
         if os.sched_getscheduler(0) == os.SCHED_OTHER and (not _filtered() or _child_may()):
-            _set()
+            _set(os.SCHED_BATCH)
+            _is_batch_by_us = True
     except OSError:
         pass
 
 
-def _set() -> None:
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+def schedule_thread_as_usual() -> None:
+    """Undoes this for the calling thread, which must run soon after it wakes, whatever the
+    application's threads do: as a batch thread it would wait until they leave their processor."""
+    if _is_batch_by_us:
+        _set(os.SCHED_OTHER)
+
+
+def _set(policy: int) -> None:
+    """Of the calling thread: to Linux, each is a process of its own."""
+    os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
 def _filtered() -> bool:
@@ -45,7 +56,7 @@ def _child_may() -> bool:
     if child == 0:
         try:
             _keep_no_core()
-            _set()
+            _set(os.SCHED_BATCH)
             os._exit(0)
         finally:
             os._exit(1)

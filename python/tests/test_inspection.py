@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import unittest
 from typing import Any, Dict, List, Tuple
 
@@ -124,6 +125,13 @@ class Profile(unittest.TestCase):
             answer = findings(acceptor)
             running, waiting = times(answer, "GET /short", "app")
             self.assertGreater(running, waiting)
+
+    @unittest.skipUnless(hasattr(os, "sched_setaffinity"), "needs sched_setaffinity")
+    def test_short_requests_are_seen_too_where_a_processor_is_always_in_use(self) -> None:
+        processors = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, processors)
+        os.sched_setaffinity(0, {min(processors)})  # for the worker as well
+        self.test_short_requests_are_seen_where_they_compute()
 
     def test_it_ends_early_when_it_is_stopped(self) -> None:
         with Acceptor(SOURCE) as acceptor:

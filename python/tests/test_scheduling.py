@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from typing import Optional
+from typing import List, Optional
 
 _SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -14,6 +14,19 @@ _SHOW = """
 import os
 from monoceros.scheduling import schedule_as_batch
 schedule_as_batch()
+print(os.sched_getscheduler(0))
+"""
+
+_SHOW_THREAD = """
+import os, threading
+from monoceros.scheduling import schedule_as_batch, schedule_thread_as_usual
+schedule_as_batch()
+def run():
+    schedule_thread_as_usual()
+    print(os.sched_getscheduler(0), end=" ")
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
 print(os.sched_getscheduler(0))
 """
 
@@ -33,15 +46,23 @@ def refuse(action):
 
 
 def _policy(before: str = "", folder: Optional[str] = None) -> int:
-    shown = subprocess.run(
-        [sys.executable, "-c", before + _SHOW],
+    return int(_output(before + _SHOW, folder))
+
+
+def _policies(before: str = "") -> List[int]:
+    """Of a thread that is to be as usual, and of the process."""
+    return [int(policy) for policy in _output(before + _SHOW_THREAD).split()]
+
+
+def _output(program: str, folder: Optional[str] = None) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
         check=True,
         text=True,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": _SOURCES},
-    )
-    return int(shown.stdout)
+    ).stdout
 
 
 @unittest.skipUnless(sys.platform == "linux", "needs sched_setscheduler")
@@ -49,9 +70,14 @@ class Scheduling(unittest.TestCase):
     def test_a_worker_is_batch(self) -> None:
         self.assertEqual(_policy(), os.SCHED_BATCH)
 
+    def test_a_thread_of_it_need_not_be(self) -> None:
+        self.assertEqual(_policies(), [os.SCHED_OTHER, os.SCHED_BATCH])
+
     def test_a_policy_that_was_chosen_stays(self) -> None:
-        chosen = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n"
-        self.assertEqual(_policy(chosen), os.SCHED_IDLE)
+        for policy in (os.SCHED_IDLE, os.SCHED_BATCH):
+            chosen = f"import os; os.sched_setscheduler(0, {policy}, os.sched_param(0))\n"
+            self.assertEqual(_policy(chosen), policy)
+            self.assertEqual(_policies(chosen), [policy, policy])
 
     @unittest.skipUnless(platform.machine() == "x86_64", "the number of the call is x86-64's")
     def test_a_filter_that_ends_the_process_or_refuses_the_call_does_no_harm(self) -> None:
