@@ -510,7 +510,7 @@ describe.skipIf(!hasPython())('the command line', () => {
       await waitFor('a new file', () => existsSync(path))
       await waitFor('the refusal in the new file', async () => {
         await exchangeOnce({ port }, 'nonsense\r\n\r\n')
-        return /400/.test(readFileSync(path, 'utf8'))
+        return /with 400: /.test(readFileSync(path, 'utf8'))
       })
       process.kill(pid, 'SIGTERM')
       await starting

@@ -48,7 +48,7 @@ describe.skipIf(!hasPython())('many connections', () => {
     for (const connection of connections.slice(251)) {
       expect((await connection.request(get('/'))).text).toBe('hello\n')
     }
-    expect(server.log()).not.toContain('503')
+    expect(server.log()).not.toMatch(/answered 503|with 503/)
   })
 
   test('300 that never send anything keep nobody out for longer than half a second', async () => {
@@ -120,7 +120,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     const connections = await idleConnections(server, 500)
     expect((await exchangeOnce(server, get('/'))).text).toBe('hello\n')
     expect((await connections.at(-1)!.request(get('/'))).text).toBe('hello\n')
-    expect(server.log()).not.toMatch(/\[ERROR\]|\[CRITICAL\]|503/)
+    expect(server.log()).not.toMatch(/\[ERROR\]|\[CRITICAL\]|answered 503|with 503/)
   })
 
   test('enough for what is asked for: nothing is said', async () => {
@@ -169,8 +169,9 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('file descriptors'
     }
     const seconds = (performance.now() - from) / 1000
     const used = (processorTime(acceptor) - usedBefore) / 1000
-    const told = linesOf(server, /File descriptors are used up/).length
-    expect(told).toBeGreaterThanOrEqual(2)
+    const lines = () => linesOf(server, /File descriptors are used up/).length
+    const told = lines()
+    await waitFor('a second line', () => lines() >= 2)
     expect(told).toBeLessThanOrEqual(seconds + 3)
     expect(used).toBeLessThan(seconds / 4)
 
@@ -201,36 +202,40 @@ describe.skipIf(!hasPython())('a flood', () => {
     const server = await startPlain()
     const count = 2000
     const from = performance.now()
-    let begun = 0
-    const sender = async () => {
-      while (begun++ < count) await badRequest(server)
-    }
-    await Promise.all(Array.from({ length: 50 }, sender))
+    await badRequests(server, count)
     const seconds = (performance.now() - from) / 1000
     const told = () => linesOf(server, /\[WARNING\] Refused/).length
-    const leftOut = () =>
-      linesOf(
-        server,
-        /\[WARNING\] \d+ more log entries about requests refused with 400 were suppressed/,
-      )
-        .map((line) => Number(/(\d+) more/.exec(line)![1]))
-        .reduce((sum, it) => sum + it, 0)
-    await waitFor('the count', () => told() + leftOut() === count)
+    await waitFor('the count', () => told() + leftOut(server) === count)
     expect(told()).toBeLessThanOrEqual(10 + seconds + 6)
     expect((await exchangeOnce(server, get('/'))).text).toBe('hello\n')
   })
 
   test('that ends with the server is counted all the same', async () => {
     const server = await startPlain()
-    for (let i = 0; i < 30; i++) await badRequest(server)
+    await badRequests(server, 200)
     await server.stop()
     const told = linesOf(server, /\[WARNING\] Refused/).length
-    expect(told).toBeLessThan(30)
-    expect(server.log()).toContain(
-      `${30 - told} more log entries about requests refused with 400 were suppressed`,
-    )
+    expect(told).toBeLessThan(200)
+    expect(told + leftOut(server)).toBe(200)
   })
 })
+
+/** How many refused requests the log has as a number only. */
+function leftOut(server: PlainServer): number {
+  const pattern = /\[WARNING\] \d+ more log entries about requests refused with 400 were suppressed/
+  return linesOf(server, pattern)
+    .map((line) => Number(/(\d+) more/.exec(line)![1]))
+    .reduce((sum, it) => sum + it, 0)
+}
+
+/** Sends that many of them, on 50 connections at a time. */
+async function badRequests(server: PlainServer, count: number): Promise<void> {
+  let begun = 0
+  const sender = async () => {
+    while (begun++ < count) await badRequest(server)
+  }
+  await Promise.all(Array.from({ length: 50 }, sender))
+}
 
 /** Sends a request with two Host fields and reads its answer, which is 400. */
 async function badRequest(server: PlainServer): Promise<void> {

@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -132,7 +132,7 @@ describe.skipIf(!hasPython())('a Python application', () => {
         writeDeadlock(own.path)
         ended.set(
           name,
-          runCommand(['-b', '127.0.0.1:0', '-w', '1', '--load-timeout', '6', 'webapp:app'], {
+          runCommand(['-b', '127.0.0.1:0', '-w', '1', '--load-timeout', '8', 'webapp:app'], {
             cwd: own.path,
             timeout: START,
           }),
@@ -149,12 +149,12 @@ describe.skipIf(!hasPython())('a Python application', () => {
     test.each(hangs)('one whose import %s ends the command', async (name, _source, shown) => {
       const exit = await ended.get(name)!
       expect(exit.code).toBe(3)
-      expect(exit.stderr).toMatch(/\[WARNING\] Worker \d+ is still loading webapp:app after 3 s/)
+      expect(exit.stderr).toMatch(/\[WARNING\] Worker \d+ is still loading webapp:app after 4 s/)
       const end = exit.stderr.slice(
-        exit.stderr.indexOf('could not be loaded within 6 s (load_timeout)'),
+        exit.stderr.indexOf('could not be loaded within 8 s (load_timeout)'),
       )
       expect(end).toMatch(
-        /^could not be loaded within 6 s \(load_timeout\) \[MONO\d{4}\]\. Stack \(most recent call last\):\n/,
+        /^could not be loaded within 8 s \(load_timeout\) \[MONO\d{4}\]\. Stack \(most recent call last\):\n/,
       )
       expect(end).toMatch(/File "[^"]*\/webapp\.py", line 1, in <module>\n {4}import helper\n/)
       expect(end).toMatch(shown)
@@ -170,17 +170,17 @@ describe.skipIf(!hasPython())('a Python application', () => {
       write('webapp.py', python('old'))
       const server = await startServer({
         app: 'webapp:app',
-        args: ['-w', '2', '--load-timeout', '4'],
+        args: ['-w', '2', '--load-timeout', '8'],
         cwd: folder.path,
       })
       const before = server.workers()
       write('helper.py', source(port))
       write('webapp.py', `import helper\n${python('never')}`)
       server.signal('SIGHUP')
-      await server.waitForLog(/still loading webapp:app after 2 s/, { timeout: START })
+      await server.waitForLog(/still loading webapp:app after 4 s/, { timeout: START })
       expect(await answer(server)).toBe('old')
       await server.waitForLog(
-        /could not be loaded within 4 s.*Reload failed; the previous application and settings stay in use/s,
+        /could not be loaded within 8 s.*Reload failed; the previous application and settings stay in use/s,
         {
           timeout: START,
         },
@@ -201,11 +201,12 @@ describe.skipIf(!hasPython())('a Python application', () => {
   test('another HUP takes the place of a reload that hangs, without waiting for it', async () => {
     write('webapp.py', python('old'))
     const server = await startServer({ app: 'webapp:app', args: ['-w', '2'], cwd: folder.path })
-    for (const text of ['mended', 'mended again']) {
-      write('webapp.py', 'open("loading", "w").close()\nwhile True:\n    pass\n')
+    for (const [round, text] of ['mended', 'mended again'].entries()) {
+      // Both workers write it, one of them later.
+      const loading = `loading-${round}`
+      write('webapp.py', `open("${loading}", "w").close()\nwhile True:\n    pass\n`)
       server.signal('SIGHUP')
-      await waitFor('it to hang', () => existsSync(join(folder.path, 'loading')), START)
-      rmSync(join(folder.path, 'loading'))
+      await waitFor('it to hang', () => existsSync(join(folder.path, loading)), START)
       write('webapp.py', python(text))
       const from = server.log().length
       server.signal('SIGHUP')
@@ -250,7 +251,7 @@ describe('an application in TypeScript', () => {
   test('at the start, a top-level await that never ends ends the command, and the module is named', async () => {
     write('waits.mjs', 'await new Promise(() => {})\n')
     write('app.mjs', `import './waits.mjs'\n${script('never')}`)
-    const exit = await runCommand(['-b', '127.0.0.1:0', '--load-timeout', '4', './app.mjs:app'], {
+    const exit = await runCommand(['-b', '127.0.0.1:0', '--load-timeout', '8', './app.mjs:app'], {
       cwd: folder.path,
       timeout: START,
     })
@@ -258,20 +259,20 @@ describe('an application in TypeScript', () => {
     const named =
       `the module ${join(folder.path, 'app.mjs')}, or one that it imports, waits in a ` +
       'top-level await'
-    expect(exit.stderr).toContain('is still loading ./app.mjs:app after 2 s')
+    expect(exit.stderr).toContain('is still loading ./app.mjs:app after 4 s')
     expect(exit.stderr.split(named)).toHaveLength(3)
-    expect(exit.stderr).toContain('./app.mjs:app could not be loaded within 4 s (load_timeout)')
+    expect(exit.stderr).toContain('./app.mjs:app could not be loaded within 8 s (load_timeout)')
   })
 
   test('at the start, a module that blocks the event loop ends the command, and is shown', async () => {
     write('app.mjs', `${script('never')}\nblockForEver()\n`)
-    const exit = await runCommand(['-b', '127.0.0.1:0', '--load-timeout', '4', './app.mjs:app'], {
+    const exit = await runCommand(['-b', '127.0.0.1:0', '--load-timeout', '8', './app.mjs:app'], {
       cwd: folder.path,
       timeout: START,
     })
     expect(exit.code).toBe(3)
     expect(exit.stderr).toMatch(
-      /could not be loaded within 4 s \(load_timeout\) \[MONO\d{4}\]\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n/,
+      /could not be loaded within 8 s \(load_timeout\) \[MONO\d{4}\]\. Stack \(most recent call first\):\n {4}at blockForEver \(file:\/\/\S+\/app\.mjs:8:\d+\)\n/,
     )
     expect(exit.stderr).not.toMatch(/at .*(node:internal|\/dist\/)/)
   })
@@ -279,7 +280,7 @@ describe('an application in TypeScript', () => {
   test('at the start, a factory whose promise never settles ends the command, and is named', async () => {
     write('app.mjs', 'export const make = () => new Promise(() => {})\n')
     const exit = await runCommand(
-      ['-b', '127.0.0.1:0', '--load-timeout', '4', './app.mjs:make()'],
+      ['-b', '127.0.0.1:0', '--load-timeout', '8', './app.mjs:make()'],
       {
         cwd: folder.path,
         timeout: START,
@@ -295,13 +296,13 @@ describe('an application in TypeScript', () => {
     write('app.mjs', script('old'))
     const server = await startServer({
       app: './app.mjs:app',
-      args: ['-w', '2', '--load-timeout', '4'],
+      args: ['-w', '2', '--load-timeout', '8'],
       cwd: folder.path,
     })
     write('app.mjs', `await new Promise(() => {})\n${script('never')}`)
     server.signal('SIGHUP')
     await server.waitForLog(
-      /could not be loaded within 4 s.*Reload failed; the previous application and settings stay in use/s,
+      /could not be loaded within 8 s.*Reload failed; the previous application and settings stay in use/s,
       {
         timeout: START,
       },

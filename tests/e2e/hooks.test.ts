@@ -65,9 +65,13 @@ class HookedServer {
  * The same life for each server: requests, one worker more and one less, a reload, a timeout, and
  * the end.
  */
-async function live(hooked: HookedServer): Promise<void> {
+async function live(
+  hooked: HookedServer,
+  ready: (hooked: HookedServer, workers: number) => Promise<void> = async () => {},
+): Promise<void> {
   const { server } = hooked
   await hooked.called('post_worker_init', 2)
+  await ready(hooked, 2)
   for (const path of ['/a%20b?c=d', '/sized', '/raise']) {
     await fetch(new URL(path, server.url), { headers: { accept: '*/*', connection: 'close' } })
     await hooked.called(
@@ -77,16 +81,27 @@ async function live(hooked: HookedServer): Promise<void> {
   }
   server.signal('SIGTTIN')
   await hooked.called('post_worker_init', 3)
+  await ready(hooked, 3)
   server.signal('SIGTTOU')
   await hooked.called('child_exit', 1)
   server.signal('SIGHUP')
   await hooked.called('child_exit', 3)
   await hooked.called('post_worker_init', 5)
+  await ready(hooked, 2)
   await fetch(new URL('/hang', server.url)).catch(() => null)
   await hooked.called('child_exit', 4)
   await hooked.called('post_worker_init', 6)
+  await ready(hooked, 2)
   server.signal('SIGINT')
   await server.exited
+}
+
+/** A worker that the acceptor does not know to be ready yet is ended without its hooks. */
+async function ready(hooked: HookedServer, workers: number): Promise<void> {
+  const ctl = ['ctl', '--pid', String(hooked.server.pid), 'workers', '--json']
+  await waitFor(`${workers} workers that serve`, async () => {
+    return (await runCommand(ctl)).stdout.match(/"readyAt": \d/g)?.length === workers
+  })
 }
 
 const REQUEST_HOOKS = ['pre_request', 'post_request']
@@ -130,7 +145,7 @@ describe.skipIf(!hasPython())('server hooks', () => {
       HookedServer.start(startServer),
       HookedServer.start(startGunicorn),
     ])
-    await Promise.all([live(ours), live(theirs)])
+    await Promise.all([live(ours, ready), live(theirs)])
     const a = ours.notes()
     const b = theirs.notes()
     expect(ofServer(a)).toEqual(ofServer(b))
@@ -153,11 +168,7 @@ describe.skipIf(!hasPython())('server hooks', () => {
     process.kill(Number(spawned![1]), 'SIGKILL')
     await hooked.called('child_exit', 1)
     await hooked.called('post_worker_init', 3)
-    // A worker that the acceptor does not know to be ready yet is ended without its hooks.
-    const ctl = ['ctl', '--pid', String(hooked.server.pid), 'workers', '--json']
-    await waitFor('two workers that serve', async () => {
-      return (await runCommand(ctl)).stdout.match(/"readyAt": \d/g)?.length === 2
-    })
+    await ready(hooked, 2)
     hooked.server.signal('SIGQUIT')
     await hooked.server.exited
     const notes = hooked.notes().map(({ hook, where }) => `${where} ${hook}`)

@@ -3,7 +3,6 @@ import { type ClientHttp2Session, connect, constants } from 'node:http2'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
-import { freePort } from '../support/free-port.ts'
 import { http2Answer, http2Get, http2Post } from '../support/http2-client.ts'
 import { get, type PlainServer, startPlain } from '../support/plain-application.ts'
 import { childrenOf, commandLineOf, residentMemory } from '../support/processes.ts'
@@ -29,7 +28,7 @@ describe.skipIf(!hasPython())('HTTP/2, with TLS and without', () => {
     const key = join(folder.path, 'key.pem')
     writeFileSync(cert, testCertificate.cert)
     writeFileSync(key, testCertificate.key, { mode: 0o600 })
-    const plain = ['--bind', `127.0.0.1:${await freePort()}`, '--h2c']
+    const plain = ['--bind', '127.0.0.1:0', '--h2c']
     const tls = ['--bind', 'tls:127.0.0.1:0', '--certfile', cert, '--keyfile', key]
     const log = ['--access-logfile', '-']
     server = await startPlain({ args: [...plain, ...tls, ...log] })

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
-import { ask, type Scraped, scrape } from '../support/metrics.ts'
+import { type Scraped, scrape, untilReady } from '../support/metrics.ts'
 import { get, post } from '../support/plain-application.ts'
 import { childrenOf, commandLineOf, isAlive, waitUntilGone } from '../support/processes.ts'
 import { hasPython } from '../support/python.ts'
@@ -109,7 +109,11 @@ async function compareLent(server: RunningServer, address: string): Promise<void
     count++
     return readByAcceptors(server.pid) - read < 500_000
   })
-  const by = since(before, await scrape(address))
+  // A worker writes the end of a response to the client before it says so to the acceptor.
+  const by = await waitFor('all requests to be counted', async () => {
+    const now = since(before, await scrape(address))
+    return now('monoceros_requests_total') >= count && now
+  })
   expect(by('monoceros_requests_total', { status: '2xx' })).toBe(count)
   expect(by('monoceros_response_body_bytes_total')).toBe(count * 2_000_000)
   expect(by('monoceros_request_duration_seconds_count')).toBe(count)
@@ -141,7 +145,7 @@ describe.runIf(hasPython())('metrics count what one client counts', () => {
       const now = await scrape(address).catch(() => null)
       return now !== null && now.sum(started) > old.sum(started)
     })
-    expect((await ask(address, '/readyz')).status).toBe(200)
+    await untilReady(address)
     await compare(server, address)
     const now = await scrape(address)
     expect(now.sum('monoceros_requests_total')).toBe(11)

@@ -4,7 +4,14 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
-import { ask, metricsAddress, type Scraped, scrape } from '../support/metrics.ts'
+import {
+  ask,
+  metricsAddress,
+  type Scraped,
+  scrape,
+  scrapeOnce,
+  untilReady,
+} from '../support/metrics.ts'
 import { hasPython } from '../support/python.ts'
 import { exchangeOnce } from '../support/raw-client.ts'
 import { type RunningServer, runCommand, startServer } from '../support/server.ts'
@@ -76,6 +83,7 @@ describe.runIf(hasPython())('metrics', () => {
 
   test('health is told at three paths, to GET and HEAD only', async () => {
     for (const path of ['/livez', '/readyz', '/startupz']) {
+      await untilReady(address, path)
       expect(await ask(address, path)).toMatchObject({ status: 200, body: 'ok\n' })
       const head = await ask(address, `${path}?verbose`, { method: 'HEAD' })
       expect(head).toMatchObject({ status: 200, body: '', headers: { 'content-length': '3' } })
@@ -83,9 +91,7 @@ describe.runIf(hasPython())('metrics', () => {
       expect(post).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } })
     }
     expect(await ask(address, '/nothing')).toMatchObject({ status: 404 })
-    expect(await ask(`unix:${join(folder.path, 'metrics.sock')}`, '/readyz')).toMatchObject({
-      status: 200,
-    })
+    await untilReady(`unix:${join(folder.path, 'metrics.sock')}`)
   })
 
   test('requests, bytes and files are what the client has counted', async () => {
@@ -186,7 +192,7 @@ describe.runIf(hasPython())('metrics', () => {
     const pid = acceptors().at(-1)!
     process.kill(pid, 'SIGSTOP')
     try {
-      const now = await scrape(address)
+      const now = await scrapeOnce(address)
       expect(now.sum('monoceros_acceptors', { state: 'silent' })).toBe(1)
       const ready = await ask(address, '/readyz')
       expect(ready).toMatchObject({ status: 503, body: 'no acceptor answers\n' })

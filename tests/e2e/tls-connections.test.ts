@@ -24,7 +24,6 @@ const run = promisify(execFile)
 
 /** More handshakes than these wait. */
 const HANDSHAKES = 8
-const TIMEOUT_S = 2
 
 describe.skipIf(!hasPython())('HTTPS', () => {
   let server: PlainServer
@@ -35,8 +34,7 @@ describe.skipIf(!hasPython())('HTTPS', () => {
       secure: true,
       args: [
         ...['--bind', 'tls:127.0.0.1:0', '--bind', `tls:unix:${unixPath}`],
-        ...['--bind', '127.0.0.1:0', '--keep-alive', '1', '--log-level', 'debug'],
-        ...['--max-handshakes', String(HANDSHAKES), '--handshake-timeout', String(TIMEOUT_S)],
+        ...['--bind', '127.0.0.1:0', '--log-level', 'debug'],
       ],
     })
   })
@@ -63,9 +61,9 @@ describe.skipIf(!hasPython())('HTTPS', () => {
   }
 
   /** A connection on which nothing was said yet. */
-  function open(): Promise<Socket> {
+  function open(to: PlainServer = server): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      const socket = connectPlain({ port: server.port, host: server.host, noDelay: true })
+      const socket = connectPlain({ port: to.port, host: to.host, noDelay: true })
       onTestFinished(() => void socket.destroy())
       socket.once('connect', () => resolve(socket))
       socket.once('error', reject)
@@ -85,9 +83,9 @@ describe.skipIf(!hasPython())('HTTPS', () => {
   }
 
   /** How a strict client sees the end of the answer: bytes, and `closed` or `cut`. */
-  async function endOf(request: string): Promise<string> {
+  async function endOf(request: string, to: PlainServer = server): Promise<string> {
     const script = join(import.meta.dirname, '..', 'support', 'tls-client.py')
-    const args = [script, server.host, String(server.port), request]
+    const args = [script, to.host, String(to.port), request]
     const { stdout } = await run(testPython().executable, args)
     return stdout.trim()
   }
@@ -191,7 +189,8 @@ describe.skipIf(!hasPython())('HTTPS', () => {
   })
 
   test.runIf(thorough)('an idle connection that is closed gets its close_notify', async () => {
-    expect(await endOf('GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n')).toMatch(/ closed$/)
+    const impatient = await startPlain({ secure: true, args: ['--keep-alive', '1'] })
+    expect(await endOf('GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n', impatient)).toMatch(/ closed$/)
   })
 
   test('a client that resets its connection at the end of its handshake is not taken for another', async () => {
@@ -208,29 +207,29 @@ describe.skipIf(!hasPython())('HTTPS', () => {
   test.runIf(thorough)(
     'handshakes that stall are closed for others, at the limit, and named in the log',
     async () => {
-      const from = server.log().length
-      const stalled = await Promise.all(Array.from({ length: HANDSHAKES * 2 }, open))
+      const args = ['--max-handshakes', String(HANDSHAKES), '--log-level', 'debug']
+      const few = await startPlain({ secure: true, args })
+      const stalled = await Promise.all(Array.from({ length: HANDSHAKES * 2 }, () => open(few)))
       const first = await clientHello()
       for (const socket of stalled) socket.write(first)
       await Promise.all(stalled.slice(0, HANDSHAKES).map((socket) => once(socket, 'readable')))
       // Before their time-out.
-      const response = await exchangeOnce(server, get('/'))
+      const response = await exchangeOnce(few, get('/'))
       expect(response.text).toBe('hello\n')
-      await server.waitForLog(/8 TLS handshakes are under way \(max_handshakes\).* \[MONO4038\]/, {
-        from,
-      })
-      await server.waitForLog(/failed: it was given up for others/, { from })
+      await few.waitForLog(/8 TLS handshakes are under way \(max_handshakes\).* \[MONO4038\]/)
+      await few.waitForLog(/failed: it was given up for others/)
       for (const socket of stalled) socket.destroy()
     },
   )
 
   test.runIf(thorough)('a handshake has a time-out, whether it has begun or not', async () => {
-    const from = server.log().length
-    const silent = await open()
-    const half = await open()
+    const args = ['--handshake-timeout', '2', '--log-level', 'debug']
+    const impatient = await startPlain({ secure: true, args })
+    const silent = await open(impatient)
+    const half = await open(impatient)
     half.write(hello(Buffer.alloc(400)).subarray(0, 90))
     expect(await Promise.all([ended(silent), ended(half)])).toEqual(['', ''])
-    await server.waitForLog(/did not finish within 2 s \(handshake_timeout\)/, { from })
+    await impatient.waitForLog(/did not finish within 2 s \(handshake_timeout\)/)
   })
 })
 

@@ -419,7 +419,7 @@ describe('processes', () => {
   })
 
   test('one that does not let go is ended after the timeout', async () => {
-    const server = await start('./app.ts:app', { args: ['--timeout', '1'] })
+    const server = await start('./app.ts:app', { args: ['--timeout', '3'] })
     const pid = await pidOf(server)
     await expect(fetch(`${server.url}/hang`)).rejects.toThrow()
     await server.waitForLog(
@@ -462,10 +462,11 @@ describe('processes', () => {
     ['replacement by max_requests', ['--max-requests', '2'], () => {}],
     ['worker less', ['--workers', '2'], (server: RunningServer) => server.signal('SIGTTOU')],
   ] as const)('a %s costs no request on a connection that is kept', async (_, args, provoke) => {
-    const server = await start('./app.ts:app', { args: [...args] })
+    const server = await start('./app.ts:app', { args: [...args, '--keep-alive', '60'] })
     const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
     // Each process has some: on a busy machine one may have accepted the first dozen.
     const clients: KeepAliveClient[] = []
+    const last = new Set<KeepAliveClient>()
     const served = new Set<string>()
     await waitFor(
       'each process to have a client',
@@ -478,13 +479,13 @@ describe('processes', () => {
           const answer = await client.request(request)
           expect(answer).toMatchObject({ status: 200 })
           served.add(answer.body)
+          if (answer.closes) last.add(client)
         }
         return served.size >= (args[0] === '--workers' ? 2 : 1)
       },
       40_000,
     )
     provoke(server)
-    const last = new Set<KeepAliveClient>()
     await waitFor(
       'one to be told that it is the last request, and no request lost until then',
       async () => {

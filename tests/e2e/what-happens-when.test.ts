@@ -111,6 +111,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
       expect(before).toHaveLength(2)
       expect(before).toContain(worker)
 
+      const from = server.log().length
       process.kill(worker, 'SIGKILL')
       // Half of the usual --timeout, after which it would be a 504.
       expect((await connection.readResponse()).status).toBe(502)
@@ -120,7 +121,7 @@ describe.skipIf(!hasPython())('what happens when', () => {
         () => server.workers().length === 2 && !server.workers().includes(worker),
       )
       await server.waitForLog(/Answering 502 to .* \[MONO4012\]/)
-      await server.waitForLog(new RegExp(`${worker}`))
+      await server.waitForLog(new RegExp(`${worker}`), { from })
       expect(server.timesBegun('a')).toBe(1)
     })
 
@@ -197,7 +198,8 @@ describe.skipIf(!hasPython())('what happens when', () => {
     })
 
     test('a stopped worker, which cannot answer any signal but KILL, is ended all the same', async () => {
-      const server = await startPlain({ args: ['--timeout', '1'] })
+      // Time enough to stop it before.
+      const server = await startPlain({ args: ['--timeout', '4'] })
       const { connection, worker } = await beginWaiting(server, 'a')
       process.kill(worker, 'SIGSTOP')
       expect((await connection.readResponse()).status).toBe(504)
@@ -207,10 +209,10 @@ describe.skipIf(!hasPython())('what happens when', () => {
 
     test("waiting in the queue is not the application's time: no 504, no worker is killed", async () => {
       // So long that a busy machine does not take the rest of the time of one that naps.
-      const server = await startPlain({ args: ['--timeout', '4'] })
+      const server = await startPlain({ args: ['--timeout', '8'] })
       const [worker] = server.workers()
       const answers = await Promise.all(
-        Array.from({ length: 5 }, () => exchangeOnce(server, get('/nap?ms=1000'))),
+        Array.from({ length: 5 }, () => exchangeOnce(server, get('/nap?ms=2000'))),
       )
       for (const answer of answers) {
         // Who has waited for as long as an answer may take is sent away instead of being begun.

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import type { RunningServer } from './running-server.ts'
+import { waitFor } from './wait-for.ts'
 
 /** An answer of the address of `metrics_bind`. */
 export interface OperationsReply {
@@ -73,7 +74,23 @@ function seriesKey(name: string, labels: string): string {
   return [name, ...(labels.match(/[a-z_]+="(?:[^"\\]|\\.)*"/g) ?? [])].join('\0')
 }
 
-/** What the server at that address shows now. */
-export async function scrape(address: string): Promise<Scraped> {
+/**
+ * What the server at that address shows now, all acceptors having answered: on a busy machine one
+ * may need more than its second, and its counters are then those of its last answer.
+ */
+export function scrape(address: string): Promise<Scraped> {
+  return waitFor('all acceptors to answer', async () => {
+    const scraped = await scrapeOnce(address)
+    return scraped.sum('monoceros_acceptors', { state: 'silent' }) === 0 && scraped
+  })
+}
+
+/** What the server at that address shows now, whether its acceptors answer or not. */
+export async function scrapeOnce(address: string): Promise<Scraped> {
   return new Scraped((await ask(address, '/metrics')).body)
+}
+
+/** Waits until the server says that it is ready, which an acceptor that stands still delays. */
+export async function untilReady(address: string, path = '/readyz'): Promise<void> {
+  await waitFor('the server to be ready', async () => (await ask(address, path)).status === 200)
 }

@@ -64,7 +64,7 @@ export function openDescriptors(pid: number): number {
 }
 
 /** Resolves when the process is gone (or a zombie, which runs nothing any more). */
-export async function waitUntilGone(pid: number, timeout = 10_000): Promise<void> {
+export async function waitUntilGone(pid: number, timeout = 25_000): Promise<void> {
   await waitFor(`process ${pid} to be gone`, () => !isAlive(pid), timeout)
 }
 

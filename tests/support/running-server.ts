@@ -200,7 +200,7 @@ async function stopServer(
 ): Promise<Exit> {
   try {
     child.kill('SIGTERM')
-    const exit = await within('the server to stop after TERM', 15_000, exited)
+    const exit = await within('the server to stop after TERM', 25_000, exited)
     await expectNoStrays(id)
     return exit
   } catch (error) {
@@ -217,7 +217,7 @@ async function expectNoStrays(id: string): Promise<void> {
   await waitFor(
     'no process to be left behind',
     () => processesWithEnvironment(marker, id).length === 0,
-    5_000,
+    25_000,
   ).catch((error: Error) => {
     const strays = processesWithEnvironment(marker, id).map((pid) => `${pid} ${commandLineOf(pid)}`)
     throw new Error(`${error.message}; left: ${strays.join(', ')}`)
