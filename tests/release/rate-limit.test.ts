@@ -44,16 +44,42 @@ describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Re
 
   const here = () => servers.map((server) => server.log().length)
 
+  let clients = 0
+  const newClient = () => `127.0.1.${++clients}`
+
+  /** Waits until no acceptor counts by itself; a busy machine is enough for one to begin to. */
+  const allAskRedis = () =>
+    waitFor('Redis to count for all acceptors', async () => {
+      const times = (log: string, code: string) => log.split(`[${code}]`).length
+      const ask = (log: string) => times(log, 'MONO8302') === times(log, 'MONO8303')
+      if (servers.every((server) => ask(server.log()))) return true
+      await allowed(newClient(), 8)
+      return false
+    })
+
   test('is one for two servers with two acceptors each', async () => {
-    expect(await allowed('127.0.0.5', 60)).toBe(BURST)
-    const { status, headers } = await getFrom('127.0.0.5', servers[0]!)
-    expect(status).toBe(429)
-    expect(headers.ratelimit).toMatch(/^"60\/h:burst=20";r=0;t=[0-9]+$/)
-    expect(Number(headers['retry-after'])).toBeGreaterThan(30)
+    const exact = await waitFor('a count that Redis was there for', async () => {
+      await allAskRedis()
+      const from = here()
+      const address = newClient()
+      const passed = await allowed(address, 60)
+      const { status, headers } = await getFrom(address, servers[0]!)
+      if (passed === BURST && status === 429) return headers
+      // Only acceptors that had no answer in time, and said so, may let more pass.
+      await Promise.any(
+        servers.map((server, i) =>
+          server.waitForLog(/MONO8302/, { from: from[i]!, timeout: 5000 }),
+        ),
+      ).catch(() => expect({ passed, status }).toEqual({ passed: BURST, status: 429 }))
+      return null
+    })
+    expect(exact.ratelimit).toMatch(/^"60\/h:burst=20";r=0;t=[0-9]+$/)
+    expect(Number(exact['retry-after'])).toBeGreaterThan(30)
     await servers[0]!.waitForLog(/Refused .* with 429: .* \[MONO4026\]/)
   })
 
   test('is counted by the servers themselves while Redis is down, and then by Redis again', async () => {
+    await allAskRedis()
     const before = here()
     await redis.kill()
     const passed = await allowed('127.0.0.6', 100)
@@ -67,21 +93,21 @@ describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Re
 
     await redis.start()
     const down = here()
-    let clients = 0
     await waitFor('Redis to count again', async () => {
       // Of a client over the limit, Redis is not asked.
-      await allowed(`127.0.1.${++clients % 250}`, 8)
+      await allowed(newClient(), 8)
       return servers.every((server, i) => server.log().slice(down[i]).includes('again [MONO8303]'))
     })
-    for (const server of servers) {
+    servers.forEach((server, i) => {
       expect(server.log()).not.toContain('secret')
       // A line for each acceptor, and not one for each request.
       const lines = server
         .log()
+        .slice(before[i], down[i])
         .split('\n')
         .filter((line) => line.includes('cannot be counted'))
       expect(lines.length).toBeLessThanOrEqual(2)
-    }
+    })
   })
 
   test('does not hold up requests when Redis hangs', async () => {
