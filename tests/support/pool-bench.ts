@@ -35,6 +35,9 @@ def application(environ, start_response):
     note("begun", number)
     if verb == "sleep":
         time.sleep(float(argument))
+    elif verb == "until":
+        while not os.path.exists(os.path.join(here, argument)):
+            time.sleep(0.01)
     elif verb == "hang_in_a_named_place":
         hang_in_a_named_place()
     elif verb == "exit":
@@ -271,6 +274,9 @@ export function lines(name: string): string[] {
   const path = join(directory, name)
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
 }
+
+/** Lets the requests end that were submitted with the query string `until=released`. */
+export const release = () => writeFileSync(join(directory, 'released'), '')
 
 /** Whether a process exists. */
 export function alive(pid: number): boolean {

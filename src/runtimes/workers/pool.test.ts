@@ -10,6 +10,7 @@ import {
   over,
   Probe,
   prepareApplication,
+  release,
   startPool,
 } from '../../../tests/support/pool-bench.ts'
 import { waitFor } from '../../../tests/support/wait-for.ts'
@@ -41,9 +42,10 @@ describe('a pool of workers', () => {
     const { submit, pool, pids } = await startPool()
     const idle = pids.map((pid) => ({ pid, state: 'serving', requests: 0 }))
     expect(pool.report()).toEqual(idle)
-    const slow = submit('/1', 'sleep=1')
+    const slow = submit('/1', 'until=released')
     await waitFor('it to begin', () => lines('begun').includes('/1'))
     expect(pool.report().map(({ requests }) => requests)).toContain(1)
+    release()
     await over([slow])
     expect(pool.report()).toEqual(idle)
   })
@@ -52,10 +54,11 @@ describe('a pool of workers', () => {
     const { submit } = await startPool()
     // So that the workers are known to be fast and something is queued on them.
     await over(Array.from({ length: 400 }, (_, i) => submit(`/warm/${i}`)))
-    const slow = submit('/slow', 'sleep=4')
+    const slow = submit('/slow', 'until=released')
     const fast = Array.from({ length: 200 }, (_, i) => submit(`/${i}`))
     await over(fast)
     expect(slow.outcome).toBeNull()
+    release()
     await over([slow])
     const onSlow = fast.filter(({ pid }) => pid === slow.pid).length
     expect(onSlow).toBe(0)
@@ -65,7 +68,7 @@ describe('a pool of workers', () => {
   it('lets nothing wait behind a task that takes long, however large what is on its way', async () => {
     const { submit } = await startPool()
     await over(Array.from({ length: 400 }, (_, i) => submit(`/warm/${i}`)))
-    const slow = submit('/slow', 'sleep=5')
+    const slow = submit('/slow', 'until=released')
     const large = Buffer.alloc(400_000, 'b')
     const fast = Array.from({ length: 30 }, (_, i) =>
       submit(`/${i}`, '', { kind: 'whole', chunks: [large], length: large.length }),
@@ -73,6 +76,7 @@ describe('a pool of workers', () => {
     await over(fast)
     expect(slow.outcome).toBeNull()
     expect(fast.every(({ outcome }) => outcome === 'ended')).toBe(true)
+    release()
     await over([slow])
   })
 
@@ -149,7 +153,7 @@ describe('a pool of workers', () => {
 
   it('answers 503 when too many wait, and for what has been given up before it began', async () => {
     const { pool, submit } = await startPool({ workers: 1, backlogLimit: 3 })
-    const slow = submit('/slow', 'sleep=1.5')
+    const slow = submit('/slow', 'until=released')
     await waitFor('it to begin', () => lines('begun').includes('/slow'))
     await new Promise((resolve) => setTimeout(resolve, 50))
     const abandoned = new Probe('/abandoned', '', undefined, performance.now() + 50)
@@ -161,6 +165,8 @@ describe('a pool of workers', () => {
     waiting[0]!.handle!.cancel()
     expect(waiting[0]!.wasReleased).toBe(true)
     const taken = submit('/4') // what has been cancelled takes no place
+    await waitFor('one to be given up', () => performance.now() > abandoned.abandonedAt)
+    release()
     await over([slow, waiting[1]!, taken, abandoned])
     expect(abandoned.outcome).toMatch(/^503/)
     expect(lines('begun')).toEqual(['/slow', '/2', '/4'])
