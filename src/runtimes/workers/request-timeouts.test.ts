@@ -99,6 +99,18 @@ it('kills a worker that goes on with it after the interruption', async () => {
   expect(condemned).toHaveBeenCalled()
 })
 
+it('lets a worker go on that ended the request while the machine stood still', async () => {
+  const { handle, assign, pass, worker } = await makeTimeouts()
+  assign()
+  handle.lastBegun = 1
+  pass(2100)
+  // However much time has passed, the first timer runs, and then what has come is read.
+  vi.advanceTimersToNextTimer()
+  handle.answers(1)
+  pass(5000)
+  expect([handle.calls, worker.state]).toEqual([[], 'serving'])
+})
+
 it('kills a worker that cannot be interrupted', async () => {
   const { handle, logged, assign, pass } = await makeTimeouts()
   handle.interrupts = false

@@ -9,6 +9,8 @@ import type { Worker } from './worker.ts'
 
 /** How long an application may take to end after it was interrupted, in milliseconds. */
 const INTERRUPT_MS = 1000
+/** That time is measured in so many steps. */
+const INTERRUPT_STEPS = 10
 const OUT_OF_TIME = 'a request ran out of time'
 
 /** Times in seconds. */
@@ -109,7 +111,7 @@ export class RequestTimeouts {
     const look = () => {
       for (const each of late) if (each.open) this.#notEnded(worker, each)
     }
-    setTimeout(look, INTERRUPT_MS).unref()
+    afterRunning(INTERRUPT_MS, look)
     return true
   }
 
@@ -150,4 +152,17 @@ export class RequestTimeouts {
     const text = `${what} worker ${pid}: a request ran longer than ${timeout} s (timeout)`
     log.log(ERROR, coded('MONO4011', text))
   }
+}
+
+/**
+ * Calls `then` after `ms` milliseconds for which this process ran. A machine that stands still for
+ * long takes one step of that, so what the worker has to tell is read before the time is over.
+ */
+function afterRunning(ms: number, then: () => void): void {
+  let left = INTERRUPT_STEPS
+  const step = () => {
+    if (left-- === 0) then()
+    else setTimeout(step, ms / INTERRUPT_STEPS).unref()
+  }
+  step()
 }
