@@ -202,7 +202,7 @@ describe('Flask', () => {
   describe('a request that never ends, with two workers', () => {
     let server: RunningServer
     beforeAll(async () => {
-      server = await serve(flaskSite, ['--workers', '2', '--timeout', '4', 'flaskapp:app'])
+      server = await serve(flaskSite, ['--workers', '2', '--timeout', '10', 'flaskapp:app'])
     })
     afterAll(() => server?.stop())
 
@@ -215,10 +215,12 @@ describe('Flask', () => {
       await waitFor(
         'two workers to answer',
         async () => {
-          for (const name of await Promise.all(
-            [1, 2, 3, 4].map(() => text(fetch(`${server.url}/worker`))),
-          ))
-            seen.add(name)
+          const answers = await Promise.all([1, 2, 3, 4].map(() => fetch(`${server.url}/worker`)))
+          for (const answer of answers) {
+            const name = await answer.text()
+            // A busy machine may take longer than the timeout, and then it is no name.
+            if (answer.status === 200) seen.add(name)
+          }
           return seen.size >= 2
         },
         60_000,

@@ -170,6 +170,7 @@ describe('two workers', () => {
         await sleep(1)
       }
     })().catch((error: Error) => faults.push(error.message))
+    await waitFor('an answer of the old code', () => keeping.report.bodies.length > 0)
     writeFileSync(join(folder.path, 'alive.py'), `VERSION = "2"\n${APPLICATION}`)
     const from = server.log().length
     server.signal('SIGHUP')
@@ -177,6 +178,9 @@ describe('two workers', () => {
     await waitFor(
       'the new code',
       async () => (await exchangeOnce(server, get('/noted/x'))).text[0] === '2',
+    )
+    await waitFor('it on a connection that was kept', () =>
+      keeping.report.bodies.some((body) => body[0] === '2'),
     )
     stopping = true
     await opening

@@ -18,8 +18,8 @@ import os, sqlite3
 
 def connect():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "db.sqlite3")
-    # No patience but SQLite's usual five seconds.
-    return sqlite3.connect(path, isolation_level=None)
+    # Longer than it takes until the log has who holds a lock, and the test ends that process.
+    return sqlite3.connect(path, isolation_level=None, timeout=30)
 
 def increment(database, who):
     database.execute("BEGIN IMMEDIATE")

@@ -432,7 +432,7 @@ describe('one worker', () => {
     await response.body?.getReader().read()
     leaving.abort()
     // Long before the window is full: a tick is four bytes.
-    await server.waitForLog(/ticks closed/, { from, timeout: 5000 })
+    await server.waitForLog(/ticks closed/, { from })
     await answersAgain(server)
   })
 
