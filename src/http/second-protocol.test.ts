@@ -2,6 +2,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { RawConnection } from '../../tests/support/raw-client.ts'
+import { waitFor } from '../../tests/support/wait-for.ts'
 import { Span } from '../bytes/span.ts'
 import { UNLIMITED_MEMORY } from '../spool/memory-budget.ts'
 import type { Connection, ConnectionContext, Protocol, RequestInProgress } from './connection.ts'
@@ -225,7 +226,7 @@ class LineReply implements Reply {
 
 /** One handler for both: answers with the path, `/held` never, `/slow` a moment later. */
 const handler: RequestHandler = (head, reply) => ({
-  begin() {},
+  begin: () => void begun.push(head.target),
   bodyData() {},
   bodyEnd() {
     const answer = () => {
@@ -243,13 +244,14 @@ const handler: RequestHandler = (head, reply) => ({
   written() {},
   closed: (completed) => closed.push(`${head.target} ${completed}`),
 })
+const begun: string[] = []
 const closed: string[] = []
 
-async function serve(protocol: Protocol, maxConnections = 0) {
+async function serve(protocol: Protocol, maxConnections = 0, write = 0.3) {
   const server = new HttpServer({
     protocol,
     limits: DEFAULT_HEAD_LIMITS,
-    timeouts: { header: 30, body: 30, keepAlive: 30, write: 0.3, wholeBody: 0 },
+    timeouts: { header: 30, body: 30, keepAlive: 30, write, wholeBody: 0 },
     rates: { body: 0, write: 0 },
     memory: UNLIMITED_MEMORY,
     serverName: '',
@@ -313,13 +315,15 @@ describe('a second protocol beside HTTP/1.x', () => {
   })
 
   it('turns connections away in its own words, and has its idle ones closed for new ones', async () => {
-    const { port } = await serve(lines, 1)
+    const { port } = await serve(lines, 1, 2)
     const socket = connect(port, '127.0.0.1')
     onTestFinished(() => void socket.destroy())
+    closed.length = 0
+    begun.length = 0
     socket.write('1 GET /held\n')
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await waitFor('its exchange to begin', () => begun.includes('/held'))
     expect(await talk(port, '', /\n/)).toBe('full\n')
-    await new Promise((resolve) => setTimeout(resolve, 1000)) // its exchange is aborted
+    await waitFor('its exchange to be aborted', () => closed.includes('/held false'))
     expect(await talk(port, '1 GET /b\n', /\n/)).toContain(' /b')
     await new Promise((resolve) => socket.once('close', resolve).resume())
   })

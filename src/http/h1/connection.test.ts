@@ -1014,13 +1014,13 @@ describe('rates', () => {
         bodyEnd: (request) =>
           respond(request.reply, head(), Buffer.from(String(request.body.length))),
       },
-      { wholeBody: 0.5 },
+      { wholeBody: 3 },
     )
     const client = await RawConnection.open(bench)
     await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst')
     const request = await bench.request(0)
     await waitFor('the body', () => request.body.length > 0)
-    await new Promise((resolve) => setTimeout(resolve, 1200))
+    await new Promise((resolve) => setTimeout(resolve, 4500))
     request.reply.resumeBody()
     await client.send('later')
     expect((await client.readResponse()).text).toBe('10')

@@ -52,7 +52,7 @@ const app: WSGIApplication = (environ, startResponse) => {
 }
 
 async function untilClosed(): Promise<void> {
-  await expect.poll(() => folder.openFiles(), { timeout: 5000, interval: 5 }).toEqual([])
+  await expect.poll(() => folder.openFiles(), { interval: 5 }).toEqual([])
 }
 
 test('as a middleware, what is no file is the application’s', async () => {
