@@ -10,6 +10,7 @@ import { waitUntilGone } from '../support/processes.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { RawConnection } from '../support/raw-client.ts'
 import { type RunningServer, runServer } from '../support/running-server.ts'
+import { withoutSlowStarts } from '../support/slow-starts.ts'
 import { tlsArguments } from '../support/test-certificate-files.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -89,7 +90,7 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     local.close()
     expect(await server.stop()).toEqual({ code: 0, signal: null })
     expect(existsSync(socketPath)).toBe(false)
-    expect(server.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
+    expect(withoutSlowStarts(server.log())).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
   })
 
   test('serves TypeScript, with its own type stripping, and Express in it', async ({ skip }) => {
@@ -150,7 +151,7 @@ describe.skipIf(!hasPython()).each(majors)('on Node %i', (major) => {
     )
     await blocked
     expect(await server.stop()).toEqual({ code: 0, signal: null })
-    expect(server.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
+    expect(withoutSlowStarts(server.log())).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
   })
 })
 
@@ -202,7 +203,7 @@ describe.skipIf(!hasPython()).each(majors)('an upgrade to Node %i', (major) => {
     expect(await other.stop()).toEqual({ code: 0, signal: null })
     process.kill(next, 'SIGTERM')
     await waitUntilGone(next)
-    expect(old.log()).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
+    expect(withoutSlowStarts(old.log())).not.toMatch(/Warning|\(node:\d+\)|Deprecat/i)
   })
 })
 

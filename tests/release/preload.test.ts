@@ -49,9 +49,11 @@ test.runIf(hasPython())('under load, nothing that happens to workers fails a req
   const stream = await startStream(server, { clients: 6, pause: 5, request: () => get('/') })
   // A worker whose parent was killed has another one, which is none of ours.
   const parent = (but: number) =>
-    waitFor('a worker with a preload parent', async () => {
+    waitFor('a worker of the last preload parent', async () => {
+      const loaded = server.log().matchAll(/Preload parent (\d+) has loaded/g)
+      const last = Number([...loaded].at(-1)?.[1])
       const pid = Number((await exchangeOnce(server, get('/'))).text)
-      return pid !== but && commandLineOf(pid).includes('--preload') ? pid : 0
+      return pid === last && pid !== but && commandLineOf(pid).includes('--preload') ? pid : 0
     })
   for (let i = 0; i < 10; i++) {
     const from = server.log().length

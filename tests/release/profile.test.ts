@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,6 +9,7 @@ import { interruptProfile } from '../support/interrupted-profile.ts'
 import { hasPython } from '../support/python.ts'
 import { type RunningServer, runCommand, startServer } from '../support/server.ts'
 import { hasProgram } from '../support/system-program.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 // Profiles in the programs that read them, and of the embedded Python.
 
@@ -16,6 +17,7 @@ const SHOP = `
 import os, time
 
 def price_of_everything():
+    open("begun", "w").close()
     total = 0
     while not os.path.exists("enough"):
         for number in range(1000):
@@ -55,6 +57,7 @@ describe.skipIf(!hasPython())('a profile of a Python worker', () => {
     server = await startServer({ app: 'shop:app', args, cwd: folder.path })
     burning = fetch(`${server.url}/burn`).then((answer) => answer.text())
     burning.catch(() => {})
+    await waitFor('the request to begin', () => existsSync(join(folder.path, 'begun')))
   })
 
   afterAll(async () => {

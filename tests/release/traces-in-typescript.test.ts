@@ -132,7 +132,7 @@ test('spans of the server and of the application are one trace in the SDK', asyn
     await vi.waitFor(
       async () =>
         expect(await spansIn(server, traceId)).toHaveLength(pieces + (path === '/' ? 6 : 5)),
-      10_000,
+      25_000,
     )
     const spans = await spansIn(server, traceId)
     const named = (name: string) => spans.find((span) => span.name === name)!
@@ -155,7 +155,7 @@ test('spans of the server and of the application are one trace in the SDK', asyn
   }
   const trace = 'b'.repeat(32)
   await ask(server, '/raise', { traceparent: `00-${trace}-${SPAN}-01` })
-  await vi.waitFor(async () => expect(await spansIn(server, trace)).toHaveLength(3), 10_000)
+  await vi.waitFor(async () => expect(await spansIn(server, trace)).toHaveLength(3), 25_000)
   const failed = (await spansIn(server, trace)).find(({ name }) => name === 'GET')
   expect(failed).toMatchObject({ status: 2, attributes: { 'error.type': '500' } })
   expect(server.log()).toMatch(/has an OpenTelemetry SDK: the server's spans go to it, and not to /)
@@ -173,6 +173,6 @@ test('the SDK is set up before, and its sampler and trace_sample decide', async 
   expect(own.flags).toBe('00')
   const trace = 'c'.repeat(32)
   await ask(none, '/', { traceparent: `00-${trace}-${SPAN}-01` })
-  await vi.waitFor(async () => expect(await spansIn(none, trace)).toHaveLength(46), 10_000)
+  await vi.waitFor(async () => expect(await spansIn(none, trace)).toHaveLength(46), 25_000)
   expect(await spansIn(none, own.traceId)).toEqual([])
 })
