@@ -151,6 +151,8 @@ export class ConfiguredServer {
           : [`unix:${join(folder, socket)}`],
       isReady: (printed) => socket !== undefined || text(printed).search(LISTENS) >= 0,
       isWorker: () => true,
+      // A worker that has just been forked has the signal handlers of its parent.
+      missesTerm: name === 'gunicorn',
     })
     return new ConfiguredServer(name, folder, server, root)
   }

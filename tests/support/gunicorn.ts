@@ -33,5 +33,6 @@ export function startGunicorn({
     // Gunicorn listens before its workers are up; a request would wait in the socket's queue.
     isReady: (log) => /Listening at: \S+/.test(log) && /Booting worker with pid/.test(log),
     isWorker: (commandLine) => commandLine.includes('gunicorn'),
+    missesTerm: true,
   })
 }

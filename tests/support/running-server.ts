@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { afterAll, afterEach, onTestFinished } from 'vitest'
-import { commandLineOf, descendantsOf, processesWithEnvironment } from './processes.ts'
+import { childrenOf, commandLineOf, descendantsOf, processesWithEnvironment } from './processes.ts'
 import { waitFor, within } from './wait-for.ts'
 
 /** How a process ended: one of the two is null. */
@@ -64,12 +64,17 @@ export interface ServerCommand {
   /** Finds the addresses in what was printed; matched again and again until `ready` says so. */
   findAddresses(log: string): string[]
   isReady(log: string): boolean
+  /** Its children may miss a TERM: `stop` sends it to them again. */
+  missesTerm?: boolean
   /** Picks the processes that run the application, by their command line. */
   isWorker(commandLine: string): boolean
 }
 
 /** Marks what a server starts, so that strays are found even when their parent is gone. */
 const marker = 'MONOCEROS_TEST_SERVER'
+
+/** From one TERM to the next, for children that may miss it. */
+const TERM_AGAIN_MS = 3000
 
 const servers = new Set<RunningServer>()
 const fileServers = new Set<RunningServer>()
@@ -128,7 +133,7 @@ export async function runServer(command: ServerCommand): Promise<RunningServer> 
     exited,
     workers: () => descendantsOf(pid).filter((worker) => command.isWorker(commandLineOf(worker))),
     stop: () => {
-      stopped ??= stopServer(child, exited, id, server)
+      stopped ??= stopServer(child, exited, id, server, command.missesTerm)
       return stopped
     },
   }
@@ -197,7 +202,11 @@ async function stopServer(
   exited: Promise<Exit>,
   id: string,
   server: RunningServer,
+  missesTerm = false,
 ): Promise<Exit> {
+  const again = setInterval(() => {
+    if (missesTerm) for (const pid of childrenOf(server.pid)) kill(pid, 'SIGTERM')
+  }, TERM_AGAIN_MS)
   try {
     child.kill('SIGTERM')
     const exit = await within('the server to stop after TERM', 25_000, exited)
@@ -207,6 +216,7 @@ async function stopServer(
     killTree(child.pid ?? 0, processesWithEnvironment(marker, id))
     throw error
   } finally {
+    clearInterval(again)
     servers.delete(server)
     fileServers.delete(server)
   }
@@ -230,11 +240,15 @@ function killTree(root: number, strays: number[]): void {
     // The root may be a pid that was reaped and given away; only what is still ours is in the tree
     // or among the strays.
     if (pid === root && !strays.includes(root) && !isOurs(root)) continue
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // Gone by itself.
-    }
+    kill(pid, 'SIGKILL')
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // Gone by itself.
   }
 }
 
