@@ -9,7 +9,7 @@ import { hasPython } from '../support/python.ts'
 
 describe.skipIf(!hasPython())('endurance', () => {
   test('a request that sleeps holds up no other', async () => {
-    await sleepingRequests([3, 2])
+    await sleepingRequests([8, 6])
   })
 
   test('idle connections disturb nobody and stay usable', async () => {

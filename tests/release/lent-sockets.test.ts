@@ -111,6 +111,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('lent sockets', ()
     const server = await startPlain({ args: ['--workers', '2'], secure: false })
     writeFileSync(join(server.data, 'file'), Buffer.alloc(SIZE, 'f'))
     const seen = { whole: 0, cut: 0 }
+    const answered = Array.from({ length: 16 }, () => 0)
     let over = false
     const asking = Array.from({ length: 16 }, async (_, index) => {
       let client = await RawConnection.open(server)
@@ -122,6 +123,7 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('lent sockets', ()
           if (response.complete && response.status === 200) {
             expect(response.text).toBe((index % 2 === 0 ? 'w' : 'f').repeat(SIZE))
             seen.whole++
+            answered[index]!++
             continue
           }
         } catch (error) {
@@ -141,8 +143,16 @@ describe.skipIf(!hasPython() || process.platform !== 'linux')('lent sockets', ()
     for (let kills = 0; kills < 3; kills++) {
       const [victim] = server.workers()
       process.kill(victim!, 'SIGKILL')
+      await server.waitForLog(new RegExp(`Worker ${victim} killed by SIGKILL`))
       await more(20)
     }
+    // What the last one had begun has been cut before its clients have another answer.
+    const before = [...answered]
+    await waitFor(
+      'an answer for each client',
+      () => answered.every((count, index) => count > before[index]!),
+      60_000,
+    )
     // A worker has at most the requests of sixteen clients.
     expect(seen.cut).toBeLessThanOrEqual(3 * 16)
     const { cut } = seen

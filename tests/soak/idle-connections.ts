@@ -5,6 +5,7 @@ import { get } from '../support/plain-application.ts'
 import { quantile } from '../support/quantile.ts'
 import {
   descriptorLimit,
+  expectDescriptors,
   mebibytes,
   resourcesOf,
   settledDescriptors,
@@ -74,7 +75,7 @@ export async function idleConnections(
     expect(clients.filter((client) => !client.isOpen || client.surplus > 0)).toEqual([])
 
     for (const client of clients) client.close()
-    expect(await settledDescriptors([acceptor])).toEqual([before.descriptors])
+    await expectDescriptors(acceptor, before.descriptors)
     const after = resourcesOf(acceptor)
 
     const each = (withThem.resident - before.resident) / count

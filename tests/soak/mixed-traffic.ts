@@ -280,7 +280,7 @@ async function comeToRest(
       // A worker that is still loading looks settled for a moment, and not like the others.
       const [one, ...others] = now.descriptors.slice(2).map((kinds) => JSON.stringify(kinds))
       const settled = now.workers.length === workers && others.every((other) => other === one)
-      if (settled && (like === undefined ? unchanged >= 4 : unchanged >= 1 && like === shown))
+      if (settled && (like === undefined ? unchanged >= 12 : unchanged >= 1 && like === shown))
         return true
       await sleep(250)
       return false

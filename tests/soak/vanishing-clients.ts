@@ -3,8 +3,13 @@ import { type EnduranceServer, startEndurance } from '../support/endurance-appli
 import { KeepAliveClient } from '../support/keep-alive-client.ts'
 import { abandonUpload, download, type Framing } from '../support/large-transfer.ts'
 import { get } from '../support/plain-application.ts'
-import { mebibytes, type Resources, resourcesOf, settledDescriptors } from '../support/resources.ts'
-import { waitFor } from '../support/wait-for.ts'
+import {
+  expectDescriptors,
+  mebibytes,
+  type Resources,
+  resourcesOf,
+  settledDescriptors,
+} from '../support/resources.ts'
 
 const mebibyte = 1024 * 1024
 /** What the clients say, or hope, that there is; they leave long before that. */
@@ -24,21 +29,12 @@ export async function vanishingClients(count: number, args: string[] = []): Prom
   const before = await quietResources(server)
   const files = server.temporaryFiles()
   await vanishAll(server, 'second', count)
+  await quietResources(server)
   // Descriptors come back as soon as both sides have noticed; anything else is a leak.
-  await waitFor('descriptors to be what they were', () => {
-    const now = [resourcesOf(server.acceptor()), ...server.workers().map(resourcesOf)]
-    return now.every(
-      (one, n) => JSON.stringify(one.descriptors) === JSON.stringify(before[n]?.descriptors),
-    )
-  }).catch(() => {}) // compared below, where a difference is shown
-  const after = await quietResources(server)
+  const pids = [server.acceptor(), ...server.workers()]
+  for (const [n, pid] of pids.entries()) await expectDescriptors(pid, before[n]?.descriptors ?? {})
+  const after = pids.map(resourcesOf)
 
-  expect(after.map(({ descriptors }) => descriptors)).toEqual(
-    before.map(({ descriptors }) => descriptors),
-  )
-  expect(after.map(({ descriptors }) => descriptors['deleted file'] ?? 0)).toEqual(
-    before.map(({ descriptors }) => descriptors['deleted file'] ?? 0),
-  )
   expect(server.temporaryFiles()).toEqual(files)
   for (const [n, now] of after.entries()) {
     const then = before[n]

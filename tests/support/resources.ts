@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { expect } from 'vitest'
 import { statFields } from '../../src/process/other-process.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -68,21 +69,29 @@ function kindOfFile(target: string): string {
   return target.endsWith(' (deleted)') ? 'deleted file' : 'file'
 }
 
-/**
- * Resolves when the open file descriptors of all these processes have been the same for a while,
- * with their counts by kind.
- */
-export async function settledDescriptors(pids: number[]): Promise<Record<string, number>[]> {
-  let last: Record<string, number>[] = []
-  let unchanged = 0
-  await waitFor('file descriptors to settle', async () => {
-    const now = pids.map(descriptorsOf)
-    unchanged = JSON.stringify(now) === JSON.stringify(last) ? unchanged + 1 : 0
+/** A process that gets no processor for a second changes nothing in it, and has not settled. */
+const QUIET_MS = 2000
+
+/** Resolves when the open file descriptors of these processes have been the same for a while. */
+export async function settledDescriptors(pids: number[]): Promise<void> {
+  let last = ''
+  let since = Date.now()
+  await waitFor('file descriptors to settle', () => {
+    const now = JSON.stringify(pids.map(descriptorsOf))
+    if (now !== last) since = Date.now()
     last = now
-    await sleep(40)
-    return unchanged >= 4
+    return Date.now() - since >= QUIET_MS
   })
-  return last
+}
+
+/** Waits until a process has these open file descriptors by kind, and shows a difference. */
+export async function expectDescriptors(
+  pid: number,
+  wanted: Record<string, number>,
+): Promise<void> {
+  const isSo = () => isDeepStrictEqual(descriptorsOf(pid), wanted)
+  await waitFor('the same file descriptors', isSo).catch(() => {})
+  expect(descriptorsOf(pid)).toEqual(wanted)
 }
 
 /** The limit of open files that a process we start will have. */
