@@ -20,7 +20,7 @@ const SHOWN = [
 describe.skipIf(!hasPython())('a flood of HTTP/2 ends with its connection', () => {
   let server: RunningServer
   beforeAll(async () => {
-    server = await startPlain({ args: ['--h2c', '--log-level', 'debug'] })
+    server = await startPlain({ args: ['--h2c', '--log-level', 'debug', '--keep-alive', '60'] })
   })
 
   test.each(floods.filter(({ name }) => SHOWN.includes(name)))('$name', async (attack) => {

@@ -12,7 +12,7 @@ describe.skipIf(!hasPython())('a flood of HTTP/2 ends with its connection', () =
   const servers = new Map<string, RunningServer>()
   beforeAll(async () => {
     const { cert, key } = makeCertificate(folder.path, { name: 'localhost' })
-    const common = ['--log-level', 'debug', '--graceful-timeout', '1']
+    const common = ['--log-level', 'debug', '--graceful-timeout', '1', '--keep-alive', '60']
     servers.set('plain TCP', await startPlain({ args: [...common, '--h2c'] }))
     const secure = ['--certfile', cert, '--keyfile', key]
     servers.set('TLS', await startPlain({ args: [...common, ...secure] }))

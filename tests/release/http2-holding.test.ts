@@ -120,7 +120,11 @@ describe.skipIf(!hasPython())('clients of HTTP/2 that hold', () => {
     async ({ name, connections = CONNECTIONS, settings, send }) => {
       const budgets = ['--client-memory', String(MEMORY), '--spool-size', String(DISK)]
       const server = await startPlain({
-        args: [...budgets, '--spool-reserve', '0', '--h2c', '--graceful-timeout', '1'],
+        args: [
+          ...[...budgets, '--spool-reserve', '0', '--h2c', '--graceful-timeout', '1'],
+          // The one that means no harm is idle while the others connect.
+          ...['--keep-alive', '60'],
+        ],
       })
       const [acceptor = 0] = childrenOf(server.pid)
       const good = goodClient(server)

@@ -70,23 +70,42 @@ export interface H2specReport {
   readonly failed: string[]
 }
 
-/** Runs all cases, in strict mode. */
+/**
+ * Runs all cases, in strict mode. Those that fail beyond `exceptions` are run again: between two
+ * frames of a case, a busy machine may take longer than the answer.
+ */
 export async function runH2spec(
   program: string,
+  server: { port: number },
+  { exceptions, tls = false }: { exceptions: string[]; tls?: boolean },
+): Promise<H2specReport> {
+  const { cases, failed } = await runCases(program, server, tls)
+  const others = failed.filter((name) => !exceptions.includes(name))
+  if (others.length === 0) return { cases, failed }
+  console.log('failed once:', others)
+  const sections = [...new Set(others.map((name) => name.split(' ')[0]!))]
+  const again = await runCases(program, server, tls, sections)
+  const twice = (name: string) => exceptions.includes(name) || again.failed.includes(name)
+  return { cases, failed: failed.filter(twice) }
+}
+
+async function runCases(
+  program: string,
   { port }: { port: number },
-  options: { tls?: boolean } = {},
+  secure: boolean,
+  sections: string[] = [],
 ): Promise<H2specReport> {
   const folder = mkdtempSync(join(tmpdir(), 'monoceros-h2spec-'))
   try {
     const report = join(folder, 'report.xml')
-    const tls = options.tls ? ['-t', '-k'] : []
+    const tls = secure ? ['-t', '-k'] : []
     // Cases of streams that are half closed send a second frame for a request: the answer must not
     // have been faster. Those of windows take an answer in pieces.
     const slow = ['-P', '/nap?ms=200&text=0123456789']
     const to = ['-h', '127.0.0.1', '-p', String(port), ...tls]
-    const args = ['-S', '-o', '2', '-j', report, ...slow, ...to]
+    const args = ['-S', '-o', '6', '-j', report, ...slow, ...to, ...sections]
     // Its status is 1 if a case fails.
-    await promisify(execFile)(program, args, { timeout: 150_000 }).catch((error) => {
+    await promisify(execFile)(program, args, { timeout: 170_000 }).catch((error) => {
       if (error.code !== 1) throw error
     })
     return read(readFileSync(report, 'latin1'))
