@@ -46,7 +46,7 @@ describe.runIf(hasPython())('TLS', () => {
   test('handshakes by how they ended, and floods of both protocols', async () => {
     const server = await startPlain({
       secure: true,
-      args: [...METRICS, '--handshake-timeout', '2', '--log-level', 'debug'],
+      args: [...METRICS, '--handshake-timeout', '8', '--log-level', 'debug'],
     })
     const address = await metricsAddress(server)
     const handshakes = 'monoceros_tls_handshakes_total'
@@ -150,7 +150,9 @@ export default function app(environ, startResponse) {
       await sending(server, head)
       now = await scrape(address)
     }
-    const before = now.sum(turnedAway)
+    // Of the others, one may have had to wait until it was accepted: then this one has come later.
+    expect((await exchangeOnce(server, get('/'))).status).toBe(503)
+    const before = (await scrape(address)).sum(turnedAway)
     for (let i = 0; i < 7; i++) expect((await exchangeOnce(server, get('/'))).status).toBe(503)
     now = await scrape(address)
     expect(now.sum(turnedAway, { reason: 'descriptors' })).toBe(before + 7)
@@ -295,7 +297,7 @@ describe.runIf(hasPython())('resources', () => {
     await new Promise((resolve) => setTimeout(resolve, 1300))
     process.kill(acceptor, 'SIGCONT')
     const late = (it: Scraped) => it.sum(`${delay}_count`) - it.sum(`${delay}_bucket`, { le: '1' })
-    const now = await scraped(address, 'the delay', (it) => late(it) - late(before) === 1)
+    const now = await scraped(address, 'the delay', (it) => late(it) - late(before) >= 1)
     expect(now.sum(`${delay}_sum`) - before.sum(`${delay}_sum`)).toBeGreaterThan(1.1)
     expect(now.sum(`${delay}_count`, { slot: '1' })).toBe(now.sum(`${delay}_count`))
   })

@@ -140,7 +140,7 @@ describe.runIf(hasPython())('what moves', () => {
   })
 
   test('a request that runs out of time, and the ends of workers by their causes', async () => {
-    const { server, status, until } = await measured(['--timeout', '3', '--max-requests', '3'])
+    const { server, status, until } = await measured(['--timeout', '8', '--max-requests', '3'])
     expect(await status('/hang')).toBe(504)
     const ends = 'monoceros_worker_ends_total'
     const late = await until('the end', (now) => now.sum(ends, { cause: 'timed-out' }) === 1)
