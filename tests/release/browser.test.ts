@@ -106,10 +106,14 @@ describe.skipIf(chromium === null)('in a browser', () => {
 
     test('an edited Python file or template reloads the page that is open', async () => {
       const page = await openConnected(host, '/py/')
+      let connected = connection(page)
       edited.edit('python/guestbook.py', 'TITLE = "Guestbook"', 'TITLE = "Visitors"')
       await page.waitForSelector('h1:text("Visitors")')
+      await connected
+      connected = connection(page)
       edited.edit('python/templates/index.html', 'Who has signed?', 'Who was here?')
       await page.waitForSelector('text=Who was here?')
+      await connected
       edited.edit('python/templates/index.html', 'Who was here?', 'Who has signed?')
       await page.waitForSelector('text=Who has signed?')
     })
@@ -137,8 +141,10 @@ describe.skipIf(chromium === null)('in a browser', () => {
     test('an error in a request shows it, on the page that has sent it and on that of the error', async () => {
       const front = await openHot(host)
       const page = await openConnected(host, '/py/')
+      let connected = connection(page)
       const response = await page.goto(`${host.url}/py/broken`)
       expect(response?.status()).toBe(500)
+      await connected
       for (const shown of [front, page]) {
         const overlay = shown.locator('vite-error-overlay')
         await overlay.waitFor()
@@ -149,12 +155,14 @@ describe.skipIf(chromium === null)('in a browser', () => {
         expect(stack).toMatch(/at broken \/.*\/python\/guestbook\.py:\d+:1/)
         expect(stack).not.toMatch(/site-packages|monoceros\//)
       }
+      connected = connection(page)
       edited.edit(
         'python/guestbook.py',
         'raise RuntimeError("broken on purpose")',
         'return "mended"',
       )
       await page.waitForSelector('text=mended')
+      await connected
       await front.waitForSelector('text=Flask says: nobody has signed')
       expect(await front.locator('vite-error-overlay').count()).toBe(0)
       edited.edit(
@@ -307,16 +315,19 @@ describe.skipIf(chromium === null)('in a browser', () => {
   }
 
   /**
-   * A page, once it is connected to Vite: what is edited before that, it would not hear of.
+   * Resolves when the page, which is about to be loaded, is connected to Vite: what is edited
+   * before that, it would not hear of.
    */
+  async function connection(page: Page): Promise<void> {
+    await page.waitForEvent('console', (message) => message.text() === '[vite] connected.')
+  }
+
+  /** A page, once it is connected to Vite. */
   async function openConnected(host: Host, path: string): Promise<Page> {
     const context = await newContext()
     onTestFinished(() => context.close())
     const page = await context.newPage()
-    const connected = page.waitForEvent(
-      'console',
-      (message) => message.text() === '[vite] connected.',
-    )
+    const connected = connection(page)
     await page.goto(host.url + path)
     await connected
     return page
@@ -332,7 +343,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
   /** As a browser that nobody has used before. */
   async function newContext(): Promise<BrowserContext> {
     const context = await browser.newContext()
-    context.setDefaultTimeout(15_000)
+    context.setDefaultTimeout(60_000)
     return context
   }
 })

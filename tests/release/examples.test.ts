@@ -34,7 +34,7 @@ async function openPage(url: string, expected?: RegExp): Promise<Page> {
     await context.close()
     expect(errors.filter((error) => !expected?.test(error))).toEqual([])
   })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(60_000)
   const page = await context.newPage()
   page.on('pageerror', (error) => errors.push(String(error)))
   page.on('console', (message) => {

@@ -111,7 +111,8 @@ const cases: Readonly<Record<MatrixCase, (visit: Visit) => Promise<void>>> = {
       return text
     })()`)
     expect(seen).toMatch(/^tick 0\ntick 1\ntick 2\ntick 3\n/)
-    expect(seen).not.toContain('tick 30')
+    // There are 20 in a second; a busy machine may read some seconds' at once.
+    expect(seen).not.toContain('tick 300')
     await waitFor('the stream to be closed', async () => {
       return (await closedStreams(url, mount)) > before
     })
@@ -218,7 +219,7 @@ describe.skipIf(chromium === null)('applications in the servers of others', () =
       project = await opened
       server = await start(row, project)
       context = await browser.newContext()
-      context.setDefaultTimeout(20_000)
+      context.setDefaultTimeout(60_000)
       page = await context.newPage()
     }, HOOK_TIME)
 

@@ -54,7 +54,7 @@ describe.skipIf(chromium === null)('monoceros/vite', () => {
   async function openPage(url: string): Promise<Page> {
     const context = await browser.newContext()
     onTestFinished(() => context.close())
-    context.setDefaultTimeout(20_000)
+    context.setDefaultTimeout(60_000)
     const page = await context.newPage()
     const connected = page.waitForEvent('console', (message) => /connected\.$/.test(message.text()))
     await page.goto(url)
