@@ -24,16 +24,16 @@ describe('an application that never comes to be loaded', () => {
 
   it('is warned of, and given up with the place where it stands, and no process is left', async () => {
     writeFileSync(join(directory, 'tried.py'), hung)
-    const { pool, logged } = makePool({ loadTimeout: 6 })
+    const { pool, logged } = makePool({ loadTimeout: 12 })
     const failure = await pool.start().catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(ApplicationLoadError)
     expect((failure as Error).message).toMatch(
-      /^tried:application could not be loaded within 6 s \(load_timeout\) \[MONO2021\]\. Stack .*wait_in_a_named_place\n/s,
+      /^tried:application could not be loaded within 12 s \(load_timeout\) \[MONO2021\]\. Stack .*wait_in_a_named_place\n/s,
     )
     // The application's frames, not ours.
     expect((failure as Error).message).not.toMatch(/python\/monoceros|importlib/)
     const warnings = logged.filter((line) =>
-      line.includes('is still loading tried:application after 3 s'),
+      line.includes('is still loading tried:application after 6 s'),
     )
     expect(warnings).toHaveLength(2)
     expect(warnings.join('\n')).toContain('in wait_in_a_named_place')
@@ -62,7 +62,7 @@ describe('an application that never comes to be loaded', () => {
   })
 
   it('is tried again where it replaces a worker that has died', async () => {
-    const { submit, pids, logged } = await startPool({ workers: 1, loadTimeout: 6 })
+    const { submit, pids, logged } = await startPool({ workers: 1, loadTimeout: 12 })
     writeFileSync(join(directory, 'tried.py'), hung)
     process.kill(pids[0]!, 'SIGKILL')
     await waitFor('a try that is given up', () =>
