@@ -8,6 +8,7 @@ import type { Interruption } from '../process/interruption.ts'
 import { privateFolder } from '../process/private-folder.ts'
 import { cacheFolder } from '../runtimes/pyodide/image/cache-folder.ts'
 import { loadImage } from '../runtimes/pyodide/image/image.ts'
+import { takeLastMessages } from '../runtimes/pyodide/last-messages.ts'
 import { STACK_MB } from '../runtimes/pyodide/memory-limit.ts'
 import { pyodideVersion } from '../runtimes/pyodide/package.ts'
 import { HostSockets } from './host-sockets.ts'
@@ -103,7 +104,7 @@ export async function runThread(
   try {
     return await new Promise<InstallOutcome | null>((resolve, reject) => {
       interruption.onSignal(() => resolve(null))
-      port.on('message', (message: ThreadMessage) => {
+      const onMessage = (message: ThreadMessage) => {
         if (message.type === 'notice') progress.take(message.notice)
         else if (message.type === 'outcome') resolve(message.outcome)
         else
@@ -114,7 +115,8 @@ export async function runThread(
               Atomics.add(counter, 0, 1)
               Atomics.notify(counter, 0)
             })
-      })
+      }
+      port.on('message', onMessage)
       thread.on('error', (error) =>
         reject(
           new InstallError(
@@ -123,7 +125,10 @@ export async function runThread(
           ),
         ),
       )
-      thread.on('exit', () => resolve({ error: 'the embedded Python ended unexpectedly' }))
+      thread.on('exit', () => {
+        takeLastMessages(port, onMessage)
+        resolve({ error: 'the embedded Python ended unexpectedly' })
+      })
     })
   } finally {
     sockets.close()

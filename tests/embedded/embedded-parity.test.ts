@@ -38,6 +38,20 @@ const differences: readonly Difference[] = [
       'They start a worker as a process and speak with it over sockets. The embedded worker ' +
       'is a thread of the acceptor.',
   },
+  {
+    tests:
+      'tests.test_inspection.Profile.' +
+      'test_short_requests_are_seen_too_where_a_processor_is_always_in_use',
+    sees: 'skipped',
+    because: 'processes',
+    why: 'It chooses the processor of a process.',
+  },
+  {
+    tests: 'tests.test_scheduling.',
+    sees: 'skipped',
+    because: 'processes',
+    why: 'An embedded worker is a thread of the acceptor, and is scheduled with it.',
+  },
   ...['Profile', 'Memory', 'SlowRequests'].map(
     (group): Difference => ({
       tests: `tests.test_inspection.${group}.test_`,

@@ -45,7 +45,10 @@ describe.skipIf(!hasPython() || !hasProgram('redis-server'))('a rate limit in Re
   const here = () => servers.map((server) => server.log().length)
 
   let clients = 0
-  const newClient = () => `127.0.1.${++clients}`
+  const newClient = () => {
+    clients++
+    return `127.0.${1 + Math.floor(clients / 250)}.${1 + (clients % 250)}`
+  }
 
   /** Waits until no acceptor counts by itself; a busy machine is enough for one to begin to. */
   const allAskRedis = () =>

@@ -3,6 +3,7 @@ import { CodedError, coded } from '../../../messages/coded.ts'
 import { ownEntry } from '../../../own-files/own-files.ts'
 import type { Mount } from '../files/mounts.ts'
 import { discardSnapshot, type InterpreterImage, loadImage, snapshotFits } from '../image/image.ts'
+import { takeLastMessages } from '../last-messages.ts'
 import { ClaimKeeper } from '../locks/claim-keeper.ts'
 import { createLockTable, releaseOwner } from '../locks/lock-table.ts'
 import { STACK_MB } from '../memory-limit.ts'
@@ -130,7 +131,7 @@ async function runThread(
           : resolve(UNFIT)
       interrupted = () => resolve(INTERRUPTED)
       if (unwanted?.aborted) interrupted()
-      port.on('message', (notice: CommandNotice) => {
+      const onNotice = (notice: CommandNotice) => {
         if (notice.type === 'started') started = true
         else if (notice.type === 'claimed') claims.claimed()
         else if (notice.type === 'read') standardInput.give(notice.size)
@@ -138,12 +139,14 @@ async function runThread(
         else if (notice.type === 'answer') answered?.(notice.text)
         else if (notice.type === 'ended') resolve(notice.status & 0xff)
         else fail(breakdown(notice.reason, notice.place))
-      })
+      }
+      port.on('message', onNotice)
       thread.on('error', (error) => fail(breakdown(error.message.split('\n', 1)[0] as string, '')))
-      // The thread's last messages were sent before it ended, and arrive in this turn.
-      thread.on('exit', (code) =>
-        setImmediate(() => (started ? resolve(code) : fail(breakdown('', '')))),
-      )
+      thread.on('exit', (code) => {
+        takeLastMessages(port, onNotice)
+        if (started) resolve(code)
+        else fail(breakdown('', ''))
+      })
     })
   } finally {
     process.off('SIGINT', onInterrupt)

@@ -14,6 +14,7 @@ import type { InspectionQuestion } from '../../workers/worker-inspections.ts'
 import type { InterpreterFailure } from '../failure.ts'
 import type { Mount } from '../files/mounts.ts'
 import type { InterpreterImage } from '../image/image.ts'
+import { takeLastMessages } from '../last-messages.ts'
 import { ClaimKeeper } from '../locks/claim-keeper.ts'
 import { createLockTable, releaseOwner } from '../locks/lock-table.ts'
 import { memoryLimitText, STACK_MB, YOUNG_GENERATION_MB } from '../memory-limit.ts'
@@ -122,8 +123,8 @@ class WorkerThread implements WorkerHandle {
       this.#failure ??= { reason: threadError(error), place: '', status: null }
     })
     this.#thread.on('exit', (code) => {
-      // The thread's last messages were sent before it ended, and arrive in this turn.
-      setImmediate(() => this.#onExit(code))
+      takeLastMessages(port1, (message: Uint8Array | ThreadNotice) => this.#onMessage(message))
+      this.#onExit(code)
     })
     if (background) {
       this.#thread.unref()
