@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { repository } from '../support/build.ts'
+import { shownBy } from '../support/control.ts'
 import { isAlive, waitUntilGone } from '../support/processes.ts'
 import { hasPython } from '../support/python.ts'
 import { type RunningServer, runCommand, startServer } from '../support/server.ts'
@@ -63,7 +64,7 @@ describe.runIf(hasPython())('the workers of a pythonApp', () => {
     const { folder, server, ctl, workers } = await serve()
     expect(await text(server, '/')).toBe('site')
     // None is started before the first request.
-    expect(await workers()).toHaveLength(1)
+    await waitFor('one worker', async () => (await workers()).length === 1)
     expect((await ctl('workers')).stdout).not.toContain('APPLICATION')
     const waiting = text(server, '/shop/wait?token=1')
     const [own, ...python] = await waitFor('the request in a worker', async () => {
@@ -76,15 +77,14 @@ describe.runIf(hasPython())('the workers of a pythonApp', () => {
     expect(python.every(({ usage }) => usage!.memory > 1_000_000)).toBe(true)
     const busy = python.find(({ requests }) => requests > 0)!
     expect(busy.running[0]!.request).toBe('GET /shop/wait')
-    const status = (await ctl('status')).stdout
-    expect(status).toMatch(/^Workers +1 of 1 serve, 1 busy, and 2 of shop:app$/m)
+    const serving = /^Workers +1 of 1 serve, 1 busy, and 2 of shop:app$/m
+    const status = await shownBy(ctl, serving, 'status')
     expect(status).toMatch(
       new RegExp(`^  worker of shop:app +${busy.pid} .* GET /shop/wait for `, 'm'),
     )
-    const rows = (await ctl('workers')).stdout
-    expect(rows).toMatch(/^ *PID +ACCEPTOR +APPLICATION +STATE /)
+    const rows = await shownBy(ctl, /^ *PID +ACCEPTOR +APPLICATION +STATE /, 'workers')
     expect(rows).toMatch(new RegExp(`^ *${busy.pid} +${own!.pid} +shop:app +serving `, 'm'))
-    expect((await ctl('queue')).stdout).toMatch(/ 1 of 1 /)
+    await shownBy(ctl, / 1 of 1 /, 'queue')
     writeFileSync(join(folder, 'go'), '')
     expect(await waiting).toBe(String(busy.pid))
   })

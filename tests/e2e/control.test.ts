@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../support/applications.ts'
 import { commandPath } from '../support/build.ts'
+import { shownBy } from '../support/control.ts'
 import { profileUnderWay } from '../support/interrupted-profile.ts'
 import { hasPython, testPython } from '../support/python.ts'
 import { type RunningServer, runCommand, startServer } from '../support/server.ts'
@@ -55,7 +56,7 @@ function ask(
   })
 }
 
-describe.skipIf(!hasPython)('a running server', () => {
+describe.skipIf(!hasPython())('a running server', () => {
   const directories = [temporaryDirectory(), temporaryDirectory()] as const
   const [folder, runtime] = [directories[0].path, directories[1].path]
   const env = { MONOCEROS_RUNTIME_DIR: join(runtime, 'own') }
@@ -66,12 +67,7 @@ describe.skipIf(!hasPython)('a running server', () => {
 
   const ctl = (...args: string[]) => runCommand(['ctl', ...args], { env, cwd: folder })
   const asked = async (...args: string[]) => JSON.parse((await ctl(...args, '--json')).stdout)
-  /** An acceptor that does not answer within a second is left out, and asked again here. */
-  const shown = (pattern: RegExp, ...args: string[]) =>
-    waitFor(`${pattern}`, async () => {
-      const { code, stdout } = await ctl(...args)
-      return code === 0 && pattern.test(stdout) && stdout
-    })
+  const shown = (wanted: RegExp, ...args: string[]) => shownBy(ctl, wanted, ...args)
 
   beforeAll(async () => {
     writeFileSync(application, APPLICATION)
